@@ -1,0 +1,2 @@
+//! streamgauge.
+fn main() {}

@@ -1,0 +1,112 @@
+//! What the proxy is told at start: plain values, already checked. The binary reads files, flags and environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use record::Name;
+
+/// All settings of one proxy process.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Name of this process in records, pulses and metrics.
+    pub instance: Name,
+    /// Addresses of the inference port, as they were written; the text is also the key of an inherited socket.
+    pub listen: Vec<String>,
+    /// Address of `/healthz`, `/readyz` and `/metrics`.
+    pub ops_listen: SocketAddr,
+    /// A socket of a supervisor that hands over the listening sockets; `None` binds them here.
+    pub handover: Option<PathBuf>,
+    /// Worker threads; at least 1.
+    pub threads: usize,
+    /// Limits of the front door.
+    pub limits: Limits,
+    /// How long running requests may take after SIGTERM before they are cut.
+    pub grace: Duration,
+    /// How long `/readyz` says no before the port closes.
+    pub shutdown_lag: Duration,
+    /// The replicas and how to use them.
+    pub pool: PoolSettings,
+    /// Where records go: `sqlite:///path/file.db`.
+    pub ledger: String,
+}
+
+/// Limits of the front door. Each one answers with its own status.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Open client connections; one more is closed at once.
+    pub connections: usize,
+    /// Requests in flight; one more is a 503.
+    pub in_flight: usize,
+    /// Bytes of a request body; a larger one is a 413.
+    pub body: u64,
+    /// Bytes of a request head; a larger one is a 431.
+    pub head: usize,
+    /// Time for the whole head; after it, a 408.
+    pub head_deadline: Duration,
+    /// Time for the whole body; after it, a 408.
+    pub body_deadline: Duration,
+    /// How long an idle connection of a client is kept.
+    pub idle: Duration,
+}
+
+/// One pool of replicas.
+#[derive(Clone, Debug)]
+pub struct PoolSettings {
+    /// Its name in records and labels.
+    pub name: Name,
+    /// Its replicas.
+    pub replicas: Vec<ReplicaSettings>,
+    /// The four deadlines towards a replica.
+    pub timeouts: Timeouts,
+    /// The health probe.
+    pub health: HealthSettings,
+    /// Whether the usage chunk is asked for on behalf of the client.
+    pub usage: UsageMode,
+    /// Sent as `Authorization: Bearer` to the replicas in place of the client's.
+    pub upstream_key: Option<String>,
+}
+
+/// One replica.
+#[derive(Clone, Debug)]
+pub struct ReplicaSettings {
+    /// `http://host:port` or `https://host:port`, without a path.
+    pub url: String,
+}
+
+/// Deadlines towards a replica, each its own outcome.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// For the TCP (and TLS) connection.
+    pub connect: Duration,
+    /// From the sent request to the response head: the prefill of a long prompt fits in.
+    pub first_byte: Duration,
+    /// Between two reads of an answer.
+    pub idle: Duration,
+    /// For the whole request.
+    pub total: Duration,
+    /// How long an unused connection to a replica is kept. Below the replica's own limit (uvicorn: 5 s), or requests race with its close.
+    pub keepalive: Duration,
+}
+
+/// How a replica is probed.
+#[derive(Clone, Debug)]
+pub struct HealthSettings {
+    /// Path of the probe (GET).
+    pub path: String,
+    /// Time between two probes of one replica.
+    pub interval: Duration,
+    /// Time for one probe.
+    pub timeout: Duration,
+    /// Failed probes in a row that take a replica out.
+    pub failures: u32,
+}
+
+/// Whether and how we ask for token usage that the client did not ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UsageMode {
+    /// `stream_options.include_usage` is spliced in, and its chunk taken out again.
+    Inject,
+    /// The request is sent as it came.
+    Passthrough,
+}
