@@ -10,12 +10,14 @@ mod labels;
 mod outcome;
 mod pulse;
 mod request;
+mod sketch;
 pub mod units;
 
 pub use labels::{Dialect, Endpoint, FinishReason, UsageSource};
 pub use outcome::{Outcome, TimeoutKind};
 pub use pulse::{Pulse, ReplicaPulse, ReplicaState};
 pub use request::{Attempts, Engine, Flags, Identity, MetricRecord, Shape, Times, Usage};
+pub use sketch::Sketch;
 pub use units::{Tokens, UnixMillis};
 
 /// A model, replica, pool or user name that many records share without copying it.

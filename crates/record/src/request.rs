@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Dialect, Endpoint, FinishReason, Name, Outcome, Tokens, UnixMillis, UsageSource};
+use crate::{Dialect, Endpoint, FinishReason, Name, Outcome, Sketch, Tokens, UnixMillis, UsageSource};
 
 /// Everything that is known about one request. Never a prompt, a completion, a key or an error message.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,9 @@ pub struct MetricRecord {
     pub terminal: Option<bool>,
     /// All times, from the monotonic clock.
     pub times: Times,
+    /// The gaps between token-bearing arrivals (ITL), each within 1 %; empty when there were fewer than two arrivals.
+    /// Ledger rollups merge it into their ITL sketches, which are of the same type.
+    pub gaps: Sketch,
     /// Token counts and their source.
     pub usage: Usage,
     /// What the engine said about itself.

@@ -1,0 +1,185 @@
+//! Dialects: what the events of one wire format mean.
+//!
+//! Each dialect is one file that turns an event into a [`Reading`] and adds what it learns to the [`Answer`]. Adding a
+//! dialect means one file and one line in [`Reader`]; framing, times, usage and outcome stay as they are.
+
+mod anthropic;
+mod body;
+mod choices;
+mod ollama;
+mod responses;
+
+use record::{Dialect, Engine, FinishReason, Name};
+
+pub(crate) use body::read_body;
+
+use crate::clock::Carried;
+use crate::json::{Kind, Malformed, Raw, Scan};
+use crate::sse::Event;
+use crate::usage::Tally;
+
+/// Longest model name that is kept. Why this number: the longest public repository names have about 100 bytes.
+const NAME_LEN_MAX: usize = 256;
+
+/// What one event was.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Reading {
+    pub(crate) carried: Carried,
+    /// A usage chunk that says nothing else: the one that is taken out when we asked for it.
+    pub(crate) usage_only: bool,
+}
+
+/// What an answer said about itself, so far.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) model: Option<Name>,
+    pub(crate) tally: Tally,
+    /// Why choice 0 ended.
+    pub(crate) finish: Option<FinishReason>,
+    /// Choices that have ended.
+    finished: u64,
+    /// The class of an error that the answer reported, never its message.
+    pub(crate) error: Option<Name>,
+    pub(crate) terminal: bool,
+    pub(crate) engine: Engine,
+}
+
+/// The reader of a stream's events, by dialect.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    Choices(choices::Choices),
+    Anthropic,
+    Responses,
+    Ollama,
+    /// A stream in no dialect that we know: forwarded, timed as bytes, not read.
+    Opaque,
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Whether the answer reached its end: its terminal marker, or a finish reason for each of `choices`.
+    pub(crate) fn is_complete(&self, choices: u32) -> bool {
+        self.terminal || self.finished.count_ones() >= choices.clamp(1, 64)
+    }
+
+    /// Choice `index` ended with the server's own `word`.
+    fn finished(&mut self, index: u64, word: Raw<'_>) {
+        self.finished |= 1_u64
+            .checked_shl(u32::try_from(index).unwrap_or(u32::MAX))
+            .unwrap_or(0);
+        if index == 0 {
+            self.finish = Some(
+                word.to_text(NAME_LEN_MAX)
+                    .map_or(FinishReason::Other, |word| FinishReason::normalise(&word)),
+            );
+        }
+    }
+
+    /// Keeps the first model name that the answer gives.
+    fn model(&mut self, scan: &mut Scan<'_>) -> Result<(), Malformed> {
+        let seen = scan.string_or_skip()?;
+        if self.model.is_none() {
+            self.model = seen
+                .and_then(|name| name.to_text(NAME_LEN_MAX))
+                .filter(|name| !name.is_empty())
+                .map(Name::from);
+        }
+        Ok(())
+    }
+
+    /// Reads an `error` value: an object with a type and a code, a bare string, or null. Its message is never kept:
+    /// validation messages echo the prompt (vLLM's `_MAX_ERROR_INPUT_CHARS`).
+    fn error(&mut self, scan: &mut Scan<'_>) -> Result<(), Malformed> {
+        match scan.kind()? {
+            Kind::Null => return scan.skip(),
+            Kind::Object => {
+                let (mut kind, mut code) = (None, None);
+                scan.object(|key, scan| {
+                    match key {
+                        b"type" => kind = scan.string_or_skip()?.and_then(error_word),
+                        b"code" if scan.kind()? == Kind::Number => {
+                            code = scan
+                                .integer_or_skip()?
+                                .map(|code| Name::from(format!("code_{code}")));
+                        }
+                        b"code" => code = scan.string_or_skip()?.and_then(error_word),
+                        _ => scan.skip()?,
+                    }
+                    Ok(())
+                })?;
+                self.error = Some(kind.or(code).unwrap_or_else(|| "error".into()));
+            }
+            _ => {
+                scan.skip()?;
+                self.error = Some("error".into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error class as servers write them: an identifier. Free text is no class and is dropped.
+fn error_word(raw: Raw<'_>) -> Option<Name> {
+    let word = raw.to_text(64)?;
+    let identifier = word
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    (identifier && !word.is_empty()).then(|| word.into())
+}
+
+// === impl Reader ===
+
+impl Reader {
+    pub(crate) fn new(dialect: Dialect, choices: u32) -> Self {
+        match dialect {
+            Dialect::OpenaiChat | Dialect::OpenaiText | Dialect::Audio => Self::Choices(
+                choices::Choices::new(dialect == Dialect::OpenaiChat, choices <= 1),
+            ),
+            Dialect::Anthropic => Self::Anthropic,
+            Dialect::OpenaiResponses => Self::Responses,
+            Dialect::Ollama => Self::Ollama,
+            Dialect::Json | Dialect::Other => Self::Opaque,
+        }
+    }
+
+    /// Reads one event.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the event is not the JSON that the dialect promises; what was read before stays.
+    #[inline]
+    pub(crate) fn read(&mut self, event: &Event<'_>, answer: &mut Answer) -> Result<Reading, Malformed> {
+        match self {
+            Self::Choices(choices) => choices.read(event.data, answer),
+            Self::Anthropic => anthropic::read(event, answer),
+            Self::Responses => responses::read(event, answer),
+            Self::Ollama => ollama::read(event.data, answer),
+            Self::Opaque => Ok(Reading::default()),
+        }
+    }
+}
+
+/// Whether a value has something in it: a string that is not empty, an array or object with an element.
+/// Consumes the value.
+fn is_filled(scan: &mut Scan<'_>) -> Result<bool, Malformed> {
+    match scan.kind()? {
+        Kind::String => Ok(!scan.string()?.is_empty()),
+        Kind::Array => {
+            let mut filled = false;
+            scan.array(|scan| {
+                filled = true;
+                scan.skip()
+            })?;
+            Ok(filled)
+        }
+        Kind::Object => {
+            let mut filled = false;
+            scan.object(|_, scan| {
+                filled = true;
+                scan.skip()
+            })?;
+            Ok(filled)
+        }
+        _ => scan.skip().map(|()| false),
+    }
+}

@@ -1,0 +1,400 @@
+//! A scanner that walks JSON text in place: no tree, no copy, no recursion while skipping.
+//!
+//! It serves two readers: events of a response stream, hundreds of bytes many times a second, and request bodies of
+//! megabytes once. Both want a few fields and skip the rest. The scanner checks the structure it walks through (so that
+//! a field inside a prompt's text is never taken for a field of the request) and leaves the grammar of skipped numbers and
+//! escapes to the replica.
+
+/// A position inside JSON text. Every method consumes what it read; `Err(Malformed)` leaves the position anywhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scan<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+/// The text is not the JSON that was expected at this place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Malformed;
+
+/// What a value is, by its first byte.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Object,
+    Array,
+    String,
+    Number,
+    True,
+    False,
+    Null,
+}
+
+/// The content of a string as it stands in the text, escapes and all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Raw<'a>(pub(crate) &'a [u8]);
+
+/// Longest key that is compared after undoing its escapes. Why this number: our longest field name has 29 bytes.
+const KEY_LEN_MAX: usize = 64;
+
+type Walk<T> = Result<T, Malformed>;
+
+// === impl Scan ===
+
+impl<'a> Scan<'a> {
+    pub(crate) const fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// A scanner over the same text at another position.
+    pub(crate) const fn starting_at(self, at: usize) -> Self {
+        Self { text: self.text, at }
+    }
+
+    /// Bytes consumed so far.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What the next value is; consumes only white space.
+    pub(crate) fn kind(&mut self) -> Walk<Kind> {
+        match self.next_token()? {
+            b'{' => Ok(Kind::Object),
+            b'[' => Ok(Kind::Array),
+            b'"' => Ok(Kind::String),
+            b't' => Ok(Kind::True),
+            b'f' => Ok(Kind::False),
+            b'n' => Ok(Kind::Null),
+            b'-' | b'0'..=b'9' => Ok(Kind::Number),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// Walks an object. `field` gets each key and must consume its value.
+    #[inline]
+    pub(crate) fn object(&mut self, mut field: impl FnMut(&[u8], &mut Self) -> Walk<()>) -> Walk<()> {
+        self.expect(b'{')?;
+        if self.next_token()? == b'}' {
+            self.at += 1;
+            return Ok(());
+        }
+        self.fields(&mut field)
+    }
+
+    /// Walks the rest of an object whose opening brace and some fields were read: the position is at a key.
+    #[inline]
+    pub(crate) fn fields(&mut self, field: &mut impl FnMut(&[u8], &mut Self) -> Walk<()>) -> Walk<()> {
+        loop {
+            self.next_token()?;
+            let key = self.string()?;
+            self.expect(b':')?;
+            if key.0.contains(&b'\\') {
+                let mut plain = [0_u8; KEY_LEN_MAX];
+                let len = key.unescape_into(&mut plain).unwrap_or(0);
+                field(plain.get(..len).unwrap_or_default(), self)?;
+            } else {
+                field(key.0, self)?;
+            }
+            if !self.more(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Walks an array. `item` must consume each value.
+    #[inline]
+    pub(crate) fn array(&mut self, mut item: impl FnMut(&mut Self) -> Walk<()>) -> Walk<()> {
+        self.expect(b'[')?;
+        if self.next_token()? == b']' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            item(self)?;
+            if !self.more(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// After a value: `true` when a comma says that another follows, `false` at `close`.
+    #[inline]
+    pub(crate) fn more(&mut self, close: u8) -> Walk<bool> {
+        let token = self.next_token()?;
+        self.at += 1;
+        match token {
+            b',' => Ok(true),
+            _ if token == close => Ok(false),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// Reads a string.
+    #[inline]
+    pub(crate) fn string(&mut self) -> Walk<Raw<'a>> {
+        self.expect(b'"')?;
+        let start = self.at;
+        let end = string_end(self.text, start).ok_or(Malformed)?;
+        self.at = end + 1;
+        Ok(Raw(self.text.get(start..end).unwrap_or_default()))
+    }
+
+    /// Reads a string, or skips another value and gives `None`.
+    pub(crate) fn string_or_skip(&mut self) -> Walk<Option<Raw<'a>>> {
+        if self.kind()? == Kind::String {
+            self.string().map(Some)
+        } else {
+            self.skip().map(|()| None)
+        }
+    }
+
+    /// Reads a whole number that is not negative, or skips another value and gives `None`.
+    pub(crate) fn count_or_skip(&mut self) -> Walk<Option<u64>> {
+        Ok(self
+            .number_or_skip()?
+            .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()))
+    }
+
+    /// Reads a whole number, or skips another value and gives `None`.
+    pub(crate) fn integer_or_skip(&mut self) -> Walk<Option<i64>> {
+        Ok(self
+            .number_or_skip()?
+            .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()))
+    }
+
+    /// Reads any number, or skips another value and gives `None`.
+    pub(crate) fn float_or_skip(&mut self) -> Walk<Option<f64>> {
+        Ok(self
+            .number_or_skip()?
+            .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()))
+    }
+
+    /// Reads `true` or `false`, or skips another value and gives `None`.
+    pub(crate) fn bool_or_skip(&mut self) -> Walk<Option<bool>> {
+        let kind = self.kind()?;
+        self.skip()?;
+        Ok(match kind {
+            Kind::True => Some(true),
+            Kind::False => Some(false),
+            _ => None,
+        })
+    }
+
+    /// Skips one value of any kind and any depth, in constant memory.
+    #[inline]
+    pub(crate) fn skip(&mut self) -> Walk<()> {
+        match self.next_token()? {
+            b'"' => self.string().map(|_| ()),
+            b'{' | b'[' => self.skip_container(),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            b'-' | b'0'..=b'9' => {
+                self.number();
+                Ok(())
+            }
+            _ => Err(Malformed),
+        }
+    }
+
+    /// Whether only white space is left.
+    pub(crate) fn at_end(&mut self) -> bool {
+        self.next_token().is_err()
+    }
+
+    fn skip_container(&mut self) -> Walk<()> {
+        let mut depth = 0_usize;
+        let mut at = self.at;
+        while let Some(byte) = self.text.get(at) {
+            at += 1;
+            match byte {
+                b'"' => at = string_end(self.text, at).ok_or(Malformed)? + 1,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        self.at = at;
+                        return Ok(());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Err(Malformed)
+    }
+
+    fn number_or_skip(&mut self) -> Walk<Option<&'a [u8]>> {
+        if self.kind()? == Kind::Number {
+            Ok(Some(self.number()))
+        } else {
+            self.skip().map(|()| None)
+        }
+    }
+
+    fn number(&mut self) -> &'a [u8] {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let len = rest
+            .iter()
+            .position(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+            .unwrap_or(rest.len());
+        self.at += len;
+        rest.get(..len).unwrap_or_default()
+    }
+
+    fn word(&mut self, word: &[u8]) -> Walk<()> {
+        if self.text.get(self.at..).unwrap_or_default().starts_with(word) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
+    }
+
+    #[inline]
+    fn expect(&mut self, byte: u8) -> Walk<()> {
+        if self.next_token()? == byte {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
+    }
+
+    /// The next byte that is not white space, not consumed.
+    #[inline]
+    fn next_token(&mut self) -> Walk<u8> {
+        while let Some(byte) = self.text.get(self.at) {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Ok(*byte);
+            }
+            self.at += 1;
+        }
+        Err(Malformed)
+    }
+}
+
+/// The position of the quote that ends the string whose content begins at `start`.
+#[inline]
+fn string_end(text: &[u8], start: usize) -> Option<usize> {
+    // Most strings of an event are shorter than a vector search pays for; prompts are longer than a loop pays for.
+    const SHORT: usize = 24;
+    let mut at = start;
+    let near = text.len().min(start + SHORT);
+    while at < near {
+        match text.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    loop {
+        let found = at + memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text.get(found) == Some(&b'"') {
+            return Some(found);
+        }
+        at = found + 2;
+    }
+}
+
+// === impl Raw ===
+
+impl Raw<'_> {
+    /// Whether the string is empty.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text with its escapes undone, when it fits into `len_max` bytes and is UTF-8.
+    pub(crate) fn to_text(self, len_max: usize) -> Option<String> {
+        if !self.0.contains(&b'\\') {
+            let text = std::str::from_utf8(self.0).ok()?;
+            return (text.len() <= len_max).then(|| text.to_owned());
+        }
+        if self.0.len() > len_max.saturating_mul(6) {
+            return None;
+        }
+        let mut quoted = Vec::with_capacity(self.0.len() + 2);
+        quoted.push(b'"');
+        quoted.extend_from_slice(self.0);
+        quoted.push(b'"');
+        let text: String = serde_json::from_slice(&quoted).ok()?;
+        (text.len() <= len_max).then_some(text)
+    }
+
+    /// Undoes the escapes of an ASCII string into `plain`; `None` when it does not fit or is not ASCII.
+    fn unescape_into(self, plain: &mut [u8; KEY_LEN_MAX]) -> Option<usize> {
+        let text = self.to_text(KEY_LEN_MAX)?;
+        plain.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(text.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str) -> Walk<Vec<String>> {
+        let mut keys = Vec::new();
+        let mut scan = Scan::new(text.as_bytes());
+        scan.object(|key, scan| {
+            keys.push(String::from_utf8_lossy(key).into_owned());
+            scan.skip()
+        })?;
+        if scan.at_end() { Ok(keys) } else { Err(Malformed) }
+    }
+
+    #[test]
+    fn only_fields_of_the_object_itself_are_seen() {
+        let text =
+            r#" {"a":{"model":"x"}, "b":["model",{"c":1}],"d":"\"model\":\"y\"" , "e" : -1.5e3,"f":null} "#;
+        assert_eq!(fields(text).unwrap(), ["a", "b", "d", "e", "f"]);
+    }
+
+    #[test]
+    fn escapes_in_keys_are_undone() {
+        assert_eq!(fields(r#"{"mod\u0065l":1,"a\"b":2}"#).unwrap(), ["model", "a\"b"]);
+    }
+
+    #[test]
+    fn what_is_not_json_is_malformed() {
+        for text in [
+            "",
+            "{",
+            "{}x",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1 "b":2}"#,
+            r#"{"a":"x}"#,
+            "{a:1}",
+            r#"{"a":tru}"#,
+            "[]",
+        ] {
+            assert_eq!(fields(text), Err(Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_skipped_without_recursion() {
+        let deep = format!(
+            r#"{{"a":{}{},"b":1}}"#,
+            "[".repeat(1_000_000),
+            "]".repeat(1_000_000)
+        );
+        assert_eq!(fields(&deep).unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn strings_end_at_their_own_quote_at_any_length() {
+        for len in [0, 1, 22, 23, 24, 25, 100] {
+            let text = format!(r#"{{"{}\\":"{}\"","z":"\\"}}"#, "k".repeat(len), "v".repeat(len));
+            assert_eq!(fields(&text).unwrap().len(), 2, "length {len}");
+        }
+    }
+
+    #[test]
+    fn text_is_given_only_within_its_limit() {
+        let mut scan = Scan::new(br#""caf\u00e9""#);
+        let raw = scan.string().unwrap();
+        assert_eq!(raw.to_text(10).as_deref(), Some("caf\u{e9}"));
+        assert_eq!(raw.to_text(3), None);
+    }
+}
