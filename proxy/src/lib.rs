@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The data path of streamgauge: a reverse proxy on Pingora that measures what passes.
+//!
+//! [`run`] is the whole interface: it takes [`Settings`] and serves until a signal ends it. [`sockets`] is what a supervisor
+//! needs to own the listening sockets. All Pingora types live in `hooks`; replicas, records and metrics know none of them.
+//!
+//! What does not belong here: reading files or flags (the binary), SQL (`ledger`), what bytes mean (`observer`).
+
+mod clock;
+mod hooks;
+mod recorder;
+mod replicas;
+mod routes;
+mod settings;
+mod shared;
+pub mod sockets;
+mod telemetry;
+mod tracked;
+
+pub use hooks::run;
+pub use replicas::UrlError;
+pub use settings::{HealthSettings, Limits, PoolSettings, ReplicaSettings, Settings, Timeouts, UsageMode};

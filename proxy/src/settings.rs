@@ -1,10 +1,10 @@
 //! What the proxy is told at start: plain values, already checked. The binary reads files, flags and environment.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use record::Name;
+
+use crate::sockets::Inherited;
 
 /// All settings of one proxy process.
 #[derive(Clone, Debug)]
@@ -13,10 +13,10 @@ pub struct Settings {
     pub instance: Name,
     /// Addresses of the inference port, as they were written; the text is also the key of an inherited socket.
     pub listen: Vec<String>,
-    /// Address of `/healthz`, `/readyz` and `/metrics`.
-    pub ops_listen: SocketAddr,
-    /// A socket of a supervisor that hands over the listening sockets; `None` binds them here.
-    pub handover: Option<PathBuf>,
+    /// Address of `/healthz`, `/readyz` and `/metrics`; like `listen`, the text is the key of an inherited socket.
+    pub ops_listen: String,
+    /// Listening sockets that a supervisor has bound and this process inherited; the others are bound here.
+    pub inherited: Vec<Inherited>,
     /// Worker threads; at least 1.
     pub threads: usize,
     /// Limits of the front door.
@@ -29,6 +29,8 @@ pub struct Settings {
     pub pool: PoolSettings,
     /// Where records go: `sqlite:///path/file.db`.
     pub ledger: String,
+    /// The source revision of the binary, for `streamgauge_build_info`; may be empty.
+    pub revision: String,
 }
 
 /// Limits of the front door. Each one answers with its own status.

@@ -105,6 +105,12 @@ impl ObservedStream {
         self.answer.is_complete(self.choices)
     }
 
+    /// The model that the answer named, as soon as it did.
+    #[must_use]
+    pub const fn model(&self) -> Option<&record::Name> {
+        self.answer.model.as_ref()
+    }
+
     /// Token events seen so far.
     #[must_use]
     pub const fn token_events(&self) -> u64 {

@@ -1,0 +1,133 @@
+//! Answers that we give ourselves, in the form that the client's SDK reads.
+
+use bytes::Bytes;
+use http::header;
+use observer::End;
+use pingora::http::ResponseHeader;
+use pingora::prelude::{Result, Session};
+use record::{Endpoint, Name};
+use serde_json::json;
+
+use crate::hooks::context::Ctx;
+use crate::routes::Method;
+
+/// A refusal: what the client is told, and how the request ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    /// Our own word for the class of the error; also the record's error type.
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    pub(crate) end: End,
+    /// Seconds after which another try is sensible.
+    pub(crate) retry_after: Option<u32>,
+    pub(crate) allow: Option<&'static str>,
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    pub(crate) fn faulty(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            kind,
+            message: message.into(),
+            end: End::Faulty,
+            retry_after: None,
+            allow: None,
+        }
+    }
+
+    /// A path that is not on the allow-list.
+    pub(crate) fn not_served(target: &[u8]) -> Self {
+        let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+        let shown: String = String::from_utf8_lossy(path).chars().take(80).collect();
+        Self::faulty(
+            404,
+            "not_found_error",
+            format!("the path {shown:?} is not served here"),
+        )
+    }
+
+    pub(crate) fn wrong_method(allowed: Method) -> Self {
+        let allow = allowed.as_str();
+        Self {
+            allow: Some(allow),
+            ..Self::faulty(405, "method_not_allowed", format!("this path takes {allow} only"))
+        }
+    }
+
+    /// Too many requests in flight.
+    pub(crate) fn busy() -> Self {
+        Self {
+            end: End::Rejected,
+            retry_after: Some(1),
+            ..Self::faulty(
+                503,
+                "overloaded_error",
+                "too many requests in flight; try again in a second",
+            )
+        }
+    }
+
+    /// Sends it and says how the request ended. A body that was not read to its end closes the connection.
+    pub(crate) async fn send(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
+        ctx.tracked.error_type = Some(Name::from(self.kind));
+        ctx.tracked.end(self.end);
+        let body = self.body(ctx.tracked.endpoint);
+        let mut head = ResponseHeader::build(self.status, Some(6))?;
+        head.insert_header(header::CONTENT_TYPE, "application/json")?;
+        head.insert_header(header::CONTENT_LENGTH, body.len())?;
+        head.insert_header("x-request-id", &*ctx.tracked.id)?;
+        if let Some(seconds) = self.retry_after {
+            head.insert_header(header::RETRY_AFTER, seconds)?;
+        }
+        if let Some(allow) = self.allow {
+            head.insert_header(header::ALLOW, allow)?;
+        }
+        if !session.as_downstream_mut().is_body_done() {
+            session.set_keepalive(None);
+        }
+        ctx.tracked.status = Some(self.status);
+        let no_body = session.req_header().method == http::Method::HEAD;
+        session.write_response_header(Box::new(head), no_body).await?;
+        if !no_body {
+            ctx.tracked.response_bytes = u64::try_from(body.len()).unwrap_or(0);
+            session.write_response_body(Some(body), true).await?;
+        }
+        Ok(())
+    }
+
+    /// OpenAI's error form, or Anthropic's where that is spoken.
+    fn body(&self, endpoint: Endpoint) -> Bytes {
+        let value = if endpoint == Endpoint::Messages {
+            json!({"type": "error", "error": {"type": self.kind, "message": self.message}})
+        } else {
+            json!({"error": {"message": self.message, "type": self.kind, "param": null, "code": self.status}})
+        };
+        value.to_string().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_the_form_of_the_api_that_is_spoken() {
+        let refusal = Refusal::not_served(b"/sl\"eep?key=secret");
+        let openai: serde_json::Value = serde_json::from_slice(&refusal.body(Endpoint::Other)).unwrap();
+        assert_eq!(openai["error"]["code"], 404);
+        assert_eq!(openai["error"]["type"], "not_found_error");
+        assert!(
+            !refusal.message.contains("secret"),
+            "a query string is never shown: {}",
+            refusal.message
+        );
+        let anthropic: serde_json::Value = serde_json::from_slice(&refusal.body(Endpoint::Messages)).unwrap();
+        assert_eq!(
+            (&anthropic["type"], &anthropic["error"]["type"]),
+            (&json!("error"), &json!("not_found_error"))
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! What one request carries from hook to hook.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use bytes::Bytes;
+use prometheus::IntCounter;
+use record::Name;
+
+use crate::replicas::WithReplica;
+use crate::shared::Shared;
+use crate::tracked::{Tracked, Watched};
+
+/// The context of one request.
+#[derive(Debug)]
+pub(crate) struct Ctx {
+    pub(crate) tracked: Tracked,
+    pub(crate) body: HeldBody,
+    /// The usage chunk was asked for by us; it is taken out of the answer.
+    pub(crate) injected: bool,
+    /// The replica of the running attempt.
+    pub(crate) with: Option<WithReplica>,
+    /// Replicas that failed for this request.
+    pub(crate) tried: Vec<Name>,
+    /// The door has refused the upload with this status.
+    pub(crate) refused: Option<u16>,
+    /// The next attempt must not use a pooled connection: one of those was stale.
+    pub(crate) fresh: bool,
+    in_flight: u64,
+    in_flight_max: u64,
+    /// The live counter of token events, resolved at the first one, and how many were counted.
+    events: Option<(IntCounter, u64)>,
+}
+
+/// What the door tells a request's context about what happened before there was one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// The head was complete.
+    pub(crate) began: Instant,
+    /// The upload was refused with this status.
+    pub(crate) refused: Option<u16>,
+}
+
+/// The request body as the replica gets it; each attempt takes it once.
+#[derive(Debug, Default)]
+pub(crate) struct HeldBody {
+    bytes: Option<Bytes>,
+    given: bool,
+}
+
+// === impl Ctx ===
+
+impl Ctx {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        let in_flight_max = u64::try_from(shared.settings.limits.in_flight).unwrap_or(u64::MAX);
+        let tracked = Tracked::new(Arc::clone(shared));
+        Self {
+            tracked,
+            body: HeldBody::default(),
+            injected: false,
+            with: None,
+            tried: Vec::new(),
+            refused: None,
+            fresh: false,
+            in_flight: shared.in_flight.load(Relaxed),
+            in_flight_max,
+            events: None,
+        }
+    }
+
+    /// Whether more requests were in flight at this one's start than may be, this one included.
+    pub(crate) const fn over_in_flight_limit(&self) -> bool {
+        self.in_flight > self.in_flight_max
+    }
+
+    /// Adds the token events since the last call to the live counter.
+    #[inline]
+    pub(crate) fn count_events(&mut self, shared: &Shared) {
+        let Watched::Stream(stream) = &self.tracked.answer else {
+            return;
+        };
+        let seen = stream.token_events();
+        if seen == 0 {
+            return;
+        }
+        let (counter, counted) = self.events.get_or_insert_with(|| {
+            let model = stream.model().or(self.tracked.facts.model.as_ref());
+            if let Some(model) = stream.model() {
+                shared.telemetry.models.allow(model);
+            }
+            (shared.telemetry.stream_events(model), 0)
+        });
+        counter.inc_by(seen - *counted);
+        *counted = seen;
+    }
+}
+
+// === impl HeldBody ===
+
+impl HeldBody {
+    pub(crate) fn set(&mut self, bytes: Bytes) {
+        self.bytes = (!bytes.is_empty()).then_some(bytes);
+    }
+
+    pub(crate) fn get(&self) -> Option<&Bytes> {
+        self.bytes.as_ref()
+    }
+
+    /// A new attempt begins: it gets the whole body again.
+    pub(crate) const fn rewind(&mut self) {
+        self.given = false;
+    }
+
+    /// The whole body the first time in an attempt, then nothing. Never an empty piece: Pingora would end a chunked body
+    /// twice with one (cloudflare/pingora#935).
+    pub(crate) fn take_once(&mut self) -> Option<Bytes> {
+        if std::mem::replace(&mut self.given, true) {
+            None
+        } else {
+            self.bytes.clone()
+        }
+    }
+}

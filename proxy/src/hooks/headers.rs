@@ -1,0 +1,232 @@
+//! Header fields: what they say about a request, and what changes on the way.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::prelude::{Result, Session};
+use record::Name;
+use uuid::Uuid;
+
+use crate::hooks::context::Ctx;
+use crate::settings::PoolSettings;
+use crate::tracked::{Tracked, Watched};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// Longest request id that is taken over: vLLM repeats it in every chunk.
+const ID_LEN_MAX: usize = 128;
+
+/// Longest name of a client library that is kept.
+const SDK_LEN_MAX: usize = 64;
+
+/// Reads what a head says about the request's identity. No key, cookie or address is kept.
+pub(crate) fn identify(head: &RequestHeader, tracked: &mut Tracked) {
+    tracked.id = text(&head.headers, &REQUEST_ID)
+        .filter(|id| is_id(id))
+        .map_or_else(|| Uuid::now_v7().simple().to_string().into(), Name::from);
+    tracked.trace_id = text(&head.headers, "traceparent").and_then(trace_id);
+    tracked.identity.sdk = sdk(&head.headers);
+    tracked.identity.sdk_retry =
+        text(&head.headers, "x-stainless-retry-count").and_then(|count| count.parse().ok());
+}
+
+/// The head as the replica gets it.
+pub(crate) fn towards_replica(
+    session: &Session,
+    head: &mut RequestHeader,
+    ctx: &Ctx,
+    pool: &PoolSettings,
+) -> Result<()> {
+    if let Some(body) = ctx.body.get() {
+        head.remove_header(&header::TRANSFER_ENCODING);
+        head.insert_header(header::CONTENT_LENGTH, body.len())?;
+    }
+    head.remove_header(&header::EXPECT);
+    // An answer that the replica compresses could be forwarded but not read.
+    head.insert_header(header::ACCEPT_ENCODING, "identity")?;
+    head.insert_header(REQUEST_ID, &*ctx.tracked.id)?;
+    if let Some(peer) = session
+        .client_addr()
+        .and_then(|address| address.as_inet())
+        .map(std::net::SocketAddr::ip)
+    {
+        let chain = match text(&head.headers, &FORWARDED_FOR) {
+            Some(before) => format!("{before}, {peer}"),
+            None => peer.to_string(),
+        };
+        head.insert_header(FORWARDED_FOR, chain)?;
+    }
+    if let Some((replica, _)) = &ctx.tracked.replica {
+        head.insert_header(header::HOST, &**replica)?;
+    }
+    if let Some(key) = &pool.upstream_key {
+        head.remove_header("x-api-key");
+        head.insert_header(header::AUTHORIZATION, format!("Bearer {key}"))?;
+    }
+    Ok(())
+}
+
+/// The head as the client gets it.
+pub(crate) fn towards_client(head: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
+    // Ours replaces a replica's own, or the client would see two.
+    head.insert_header(REQUEST_ID, &*ctx.tracked.id)?;
+    head.remove_header(&KEEP_ALIVE);
+    let stream = matches!(ctx.tracked.answer, Watched::Stream(_));
+    if stream && head.headers.contains_key(header::CONTENT_LENGTH) {
+        // Pingora flushes a body of known length only at its end, and what is taken out would make the length a lie.
+        head.remove_header(&header::CONTENT_LENGTH);
+        head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
+    }
+    Ok(())
+}
+
+/// The media type without its parameters.
+pub(crate) fn media_type(value: &[u8]) -> &[u8] {
+    value
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii()
+}
+
+fn text(headers: &HeaderMap<HeaderValue>, name: impl header::AsHeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn is_id(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    !id.is_empty() && id.len() <= ID_LEN_MAX && id.bytes().all(allowed)
+}
+
+/// The trace id of a `traceparent`: <https://www.w3.org/TR/trace-context/#traceparent-header>.
+fn trace_id(value: &str) -> Option<[u8; 16]> {
+    let mut fields = value.split('-');
+    let (version, trace, parent) = (fields.next()?, fields.next()?, fields.next()?);
+    let lower_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if version.len() != 2 || version == "ff" || parent.len() != 16 || trace.len() != 32 {
+        return None;
+    }
+    if !(lower_hex(version) && lower_hex(trace) && lower_hex(parent)) {
+        return None;
+    }
+    let id = u128::from_str_radix(trace, 16).ok().filter(|id| *id != 0)?;
+    Some(id.to_be_bytes())
+}
+
+/// The client's library and its version: `openai-python/3.54` from the headers that OpenAI's SDKs send, else the first
+/// word of the user agent.
+fn sdk(headers: &HeaderMap<HeaderValue>) -> Option<Name> {
+    let agent = text(headers, header::USER_AGENT)?;
+    let package = text(headers, "x-stainless-package-version");
+    let language = text(headers, "x-stainless-lang");
+    let name = if let (Some(version), Some(language)) = (package, language) {
+        let library = agent
+            .split(['/', ' '])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        format!(
+            "{library}-{}/{}",
+            language.to_ascii_lowercase(),
+            short_version(version)
+        )
+    } else {
+        let (library, version) = agent
+            .split_whitespace()
+            .next()?
+            .split_once('/')
+            .unwrap_or((agent, ""));
+        let library = library.split_whitespace().next()?;
+        if version.is_empty() {
+            library.to_owned()
+        } else {
+            format!("{library}/{}", short_version(version))
+        }
+    };
+    let plain = name.bytes().all(|byte| byte.is_ascii_graphic());
+    (plain && name.len() <= SDK_LEN_MAX).then(|| name.into())
+}
+
+/// Major and minor version: patch releases would only scatter the figures.
+fn short_version(version: &str) -> String {
+    version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap<HeaderValue> {
+        fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn only_harmless_request_ids_are_taken_over() {
+        let long = "a".repeat(ID_LEN_MAX + 1);
+        for id in ["", "a b", "a\u{e9}", "a\"", long.as_str()] {
+            assert!(!is_id(id), "{id:?}");
+        }
+        assert!(is_id("chatcmpl-1.2_3") && is_id(&"a".repeat(ID_LEN_MAX)));
+    }
+
+    #[test]
+    fn a_trace_id_is_read_only_from_a_valid_traceparent() {
+        let id = trace_id("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").unwrap();
+        assert_eq!(id[..2], [0x0a, 0xf7]);
+        for wrong in [
+            "",
+            "00-0af7651916cd43dd8448eb211c80319c",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ] {
+            assert_eq!(trace_id(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_client_library_is_named_with_its_minor_version() {
+        for (fields, expect) in [
+            (
+                &[
+                    ("user-agent", "OpenAI/Python 3.54.0"),
+                    ("x-stainless-lang", "python"),
+                    ("x-stainless-package-version", "3.54.0"),
+                ][..],
+                Some("openai-python/3.54"),
+            ),
+            (
+                &[
+                    ("user-agent", "OpenAI/JS 7.1.2"),
+                    ("x-stainless-lang", "js"),
+                    ("x-stainless-package-version", "7.1.2"),
+                ],
+                Some("openai-js/7.1"),
+            ),
+            (&[("user-agent", "curl/7.88.1")], Some("curl/7.88")),
+            (
+                &[("user-agent", "python-requests/2.32.0 extra")],
+                Some("python-requests/2.32"),
+            ),
+            (&[("user-agent", "plain")], Some("plain")),
+            (&[("user-agent", "")], None),
+            (&[], None),
+        ] {
+            assert_eq!(sdk(&headers(fields)).as_deref(), expect, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_media_type_has_no_parameters() {
+        assert_eq!(
+            media_type(b"text/event-stream; charset=utf-8"),
+            b"text/event-stream"
+        );
+        assert_eq!(media_type(b""), b"");
+    }
+}

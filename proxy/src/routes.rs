@@ -1,0 +1,141 @@
+//! The allow-list: which paths are served, and what they ask for.
+//!
+//! Matching is exact and on the raw bytes before the `?`: no normalisation, so no confusion between what we checked and
+//! what a replica reads. Everything else is our 404 and never reaches a replica, because inference servers also serve
+//! `/sleep`, `/shutdown`, `/load_lora_adapter` and their like on the same port.
+
+use record::{Dialect, Endpoint};
+
+/// What a served path is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Route {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) dialect: Dialect,
+    pub(crate) method: Method,
+}
+
+/// The method that a path takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+}
+
+const ROUTES: [(&str, Endpoint, Dialect); 25] = [
+    ("/v1/chat/completions", Endpoint::Chat, Dialect::OpenaiChat),
+    ("/v1/completions", Endpoint::Completion, Dialect::OpenaiText),
+    ("/v1/responses", Endpoint::Responses, Dialect::OpenaiResponses),
+    ("/v1/messages", Endpoint::Messages, Dialect::Anthropic),
+    ("/v1/messages/count_tokens", Endpoint::Tokenize, Dialect::Json),
+    ("/v1/models", Endpoint::Models, Dialect::Other),
+    ("/v1/embeddings", Endpoint::Embeddings, Dialect::Json),
+    ("/v1/pooling", Endpoint::Embeddings, Dialect::Json),
+    ("/pooling", Endpoint::Embeddings, Dialect::Json),
+    ("/v1/rerank", Endpoint::Rerank, Dialect::Json),
+    ("/v2/rerank", Endpoint::Rerank, Dialect::Json),
+    ("/rerank", Endpoint::Rerank, Dialect::Json),
+    ("/v1/score", Endpoint::Score, Dialect::Json),
+    ("/score", Endpoint::Score, Dialect::Json),
+    ("/v1/classify", Endpoint::Classify, Dialect::Json),
+    ("/classify", Endpoint::Classify, Dialect::Json),
+    (
+        "/v1/audio/transcriptions",
+        Endpoint::Transcription,
+        Dialect::Audio,
+    ),
+    ("/v1/audio/translations", Endpoint::Translation, Dialect::Audio),
+    ("/v1/tokenize", Endpoint::Tokenize, Dialect::Json),
+    ("/tokenize", Endpoint::Tokenize, Dialect::Json),
+    ("/v1/detokenize", Endpoint::Tokenize, Dialect::Json),
+    ("/detokenize", Endpoint::Tokenize, Dialect::Json),
+    ("/api/chat", Endpoint::OllamaChat, Dialect::Ollama),
+    ("/api/generate", Endpoint::OllamaGenerate, Dialect::Ollama),
+    ("/api/embed", Endpoint::Embeddings, Dialect::Json),
+];
+
+/// The route of a raw request target (path and query); `None` when it is not served.
+pub(crate) fn route(target: &[u8]) -> Option<Route> {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+    let (_, endpoint, dialect) = ROUTES
+        .into_iter()
+        .find(|(served, ..)| served.as_bytes() == path)?;
+    let method = if endpoint == Endpoint::Models {
+        Method::Get
+    } else {
+        Method::Post
+    };
+    Some(Route {
+        endpoint,
+        dialect,
+        method,
+    })
+}
+
+/// Whether requests of this endpoint carry JSON whose facts can be read (audio comes as a form).
+pub(crate) const fn has_json_body(endpoint: Endpoint) -> bool {
+    !matches!(
+        endpoint,
+        Endpoint::Transcription | Endpoint::Translation | Endpoint::Models | Endpoint::Other
+    )
+}
+
+// === impl Method ===
+
+impl Method {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn served_paths_are_found_with_and_without_a_query() {
+        for target in ["/v1/chat/completions", "/v1/chat/completions?x=/v1/models"] {
+            assert_eq!(
+                route(target.as_bytes()).map(|route| route.endpoint),
+                Some(Endpoint::Chat)
+            );
+        }
+        assert_eq!(route(b"/v1/models").map(|route| route.method), Some(Method::Get));
+    }
+
+    #[test]
+    fn everything_else_is_not_served() {
+        for target in [
+            "/",
+            "",
+            "*",
+            "/metrics",
+            "/v1/chat/completions/",
+            "/v1/chat/completions/../../metrics",
+            "//v1/models",
+            "/v1/Models",
+            "/v1%2fmodels",
+            "/v1/models;x",
+            "/v1/models#x",
+            "http://x/v1/models",
+            "/sleep",
+            "/shutdown",
+            "/v1/load_lora_adapter",
+            "/invocations",
+            "/v1/models\\",
+            "/v1/models%00",
+        ] {
+            assert_eq!(route(target.as_bytes()), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn no_path_stands_twice() {
+        let mut paths: Vec<_> = ROUTES.iter().map(|(path, ..)| path).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        assert_eq!(paths.len(), ROUTES.len());
+    }
+}

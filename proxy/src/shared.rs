@@ -1,0 +1,105 @@
+//! What all parts of one proxy process share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use crossbeam_channel::Receiver;
+use prometheus::{Encoder, ProtobufEncoder, TextEncoder};
+use record::{MetricRecord, Pulse, ReplicaState, UnixMillis};
+
+use crate::clock;
+use crate::recorder::{Sink, WriterHealth};
+use crate::replicas::Pool;
+use crate::settings::Settings;
+use crate::telemetry::Telemetry;
+
+/// The state of one proxy process.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) pool: Pool,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) sink: Sink,
+    pub(crate) writer_health: WriterHealth,
+    /// Requests that have begun and not ended.
+    pub(crate) in_flight: AtomicU64,
+    /// Open client connections.
+    pub(crate) connections: AtomicUsize,
+    /// A shutdown was asked for: `/readyz` says no.
+    pub(crate) draining: AtomicBool,
+    /// The last request has ended: the writer writes what is left and ends.
+    pub(crate) closing: AtomicBool,
+    started_at: UnixMillis,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(crate) fn new(settings: Settings) -> anyhow::Result<(Arc<Self>, Receiver<Box<MetricRecord>>)> {
+        let pool = Pool::new(&settings.pool)?;
+        let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"), &settings.revision);
+        let (sink, records) = Sink::new(
+            telemetry.finished.clone(),
+            telemetry.dropped.with_label_values(&["queue_full"]),
+        );
+        let shared = Self {
+            settings,
+            pool,
+            telemetry,
+            sink,
+            writer_health: WriterHealth::default(),
+            in_flight: AtomicU64::new(0),
+            connections: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            started_at: clock::wall(),
+        };
+        Ok((Arc::new(shared), records))
+    }
+
+    /// Everything that this process says about itself now.
+    pub(crate) fn pulse(&self) -> Pulse {
+        self.refresh_gauges();
+        let mut families = Vec::new();
+        if let Err(error) = ProtobufEncoder::new().encode(&self.telemetry.gather(), &mut families) {
+            tracing::warn!("a pulse goes without its metrics: {error}");
+            families.clear();
+        }
+        Pulse {
+            instance: self.settings.instance.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.started_at,
+            at: clock::wall(),
+            in_flight: self.in_flight.load(Relaxed),
+            waiting: 0,
+            replicas: self.pool.pulse(),
+            families,
+        }
+    }
+
+    /// The registry in Prometheus' text format.
+    pub(crate) fn exposition(&self) -> String {
+        self.refresh_gauges();
+        TextEncoder::new()
+            .encode_to_string(&self.telemetry.gather())
+            .unwrap_or_default()
+    }
+
+    fn refresh_gauges(&self) {
+        for replica in &self.pool.replicas {
+            let running = i64::try_from(replica.in_flight()).unwrap_or(i64::MAX);
+            self.telemetry
+                .running
+                .with_label_values(&[&replica.name])
+                .set(running);
+            let up = matches!(replica.state(), ReplicaState::Up | ReplicaState::Unknown);
+            self.telemetry
+                .replica_up
+                .with_label_values(&[&replica.name])
+                .set(i64::from(up));
+        }
+        self.telemetry
+            .queue_length
+            .set(i64::try_from(self.sink.queued()).unwrap_or(i64::MAX));
+    }
+}
