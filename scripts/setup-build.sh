@@ -20,6 +20,7 @@ if command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || command -v sudo >/
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends cmake make
 else
   # PyPI's wheel carries a working cmake for machines without apt or without root.
-  echo "error: cmake is missing and cannot be installed here; install it with your package manager, or: pip install cmake" >&2
+  echo "error: cmake is missing and cannot be installed here" >&2
+  echo "       install it with your package manager, or: pip install cmake" >&2
   exit 1
 fi

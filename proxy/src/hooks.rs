@@ -1,8 +1,9 @@
 //! The data path on Pingora: the only folder that knows its types.
 //!
-//! The order of hooks for one request: `new_ctx`, `request_filter` (allow-list, body, facts), `upstream_peer` (choice),
-//! `upstream_request_filter` and `request_body_filter` (towards the replica), `upstream_response_filter`,
-//! `response_filter`, `response_body_filter` (each read: one instant, the scanner, the untouched bytes), `logging`.
+//! The order of hooks for one request: `new_ctx`, `request_filter` (allow-list, body, facts), `upstream_peer`
+//! (choice), `upstream_request_filter` and `request_body_filter` (towards the replica),
+//! `upstream_response_filter`, `response_filter`, `response_body_filter` (each read: one instant, the
+//! scanner, the untouched bytes), `logging`.
 
 mod answer;
 mod chunked;
@@ -245,6 +246,8 @@ impl Hooks {
             return Ok(Err(refusal));
         }
         if let Err(refusal) = vet::vet(session.req_header()) {
+            // Where the next request begins is not certain after such a head.
+            session.set_keepalive(None);
             return Ok(Err(refusal));
         }
         let Some(route) = route else {

@@ -1,9 +1,11 @@
 //! The data path of streamgauge: a reverse proxy on Pingora that measures what passes.
 //!
-//! [`run`] is the whole interface: it takes [`Settings`] and serves until a signal ends it. [`sockets`] is what a supervisor
-//! needs to own the listening sockets. All Pingora types live in `hooks`; replicas, records and metrics know none of them.
+//! [`run`] is the whole interface: it takes [`Settings`] and serves until a signal ends it. [`sockets`] is
+//! what a supervisor needs to own the listening sockets. All Pingora types live in `hooks`; replicas, records
+//! and metrics know none of them.
 //!
-//! What does not belong here: reading files or flags (the binary), SQL (`ledger`), what bytes mean (`observer`).
+//! What does not belong here: reading files or flags (the binary), SQL (`ledger`), what bytes mean
+//! (`observer`).
 
 mod clock;
 mod hooks;

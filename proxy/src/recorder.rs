@@ -1,10 +1,12 @@
 //! From the end of a request to the ledger, without ever blocking a request.
 //!
 //! ```text
-//! request ends -> Sink::push (one try_send) -> channel -> writer thread: counts it in Prometheus, batches it -> ledger
+//! request ends -> Sink::push (one try_send) -> channel -> writer thread: counts it in Prometheus, batches it
+//! -> ledger
 //! ```
-//! The writer is never woken for a single record: waking a parked thread costs the data path 30 to 60 times the push
-//! itself, so the writer looks by itself ten times a second. `finished == written + queued + dropped` holds at all times.
+//! The writer is never woken for a single record: waking a parked thread costs the data path 30 to 60 times
+//! the push itself, so the writer looks by itself ten times a second. `finished == written + queued +
+//! dropped` holds at all times.
 
 mod writer;
 
@@ -18,7 +20,8 @@ use record::MetricRecord;
 
 pub(crate) use writer::{WriterHealth, WriterThread};
 
-/// Records between the data path and the writer. Why this number: 32 s at 2,000 requests a second, 0.5 MiB of pointers.
+/// Records between the data path and the writer. Why this number: 32 s at 2,000 requests a second, 0.5 MiB of
+/// pointers.
 const QUEUE_LEN_MAX: usize = 65_536;
 
 /// The writer is woken early when so many records wait. Why this number: one batch.
@@ -53,12 +56,14 @@ impl Sink {
         )
     }
 
-    /// Hands a record over: one allocation, no lock that anyone holds for long, no system call but at high water.
+    /// Hands a record over: one allocation, no lock that anyone holds for long, no system call but at high
+    /// water.
     pub(crate) fn push(&self, record: MetricRecord) {
         self.finished.inc();
         match self.queue.try_send(Box::new(record)) {
             Ok(()) => {
-                // Equal, not above: one wake-up per crossing. A race may skip the value; the writer's timer covers that.
+                // Equal, not above: one wake-up per crossing. A race may skip the value; the writer's timer
+                // covers that.
                 if self.queue.len() == HIGH_WATER
                     && let Some(writer) = self.writer.get()
                 {

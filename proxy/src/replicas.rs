@@ -1,7 +1,7 @@
 //! The replicas of the pool: who is there, who takes requests, who has how many.
 //!
-//! Choosing costs a few atomic loads and allocates nothing. State changes come from the prober (`hooks/probe.rs`) and, at
-//! once, from a connection that could not be made.
+//! Choosing costs a few atomic loads and allocates nothing. State changes come from the prober
+//! (`hooks/probe.rs`) and, at once, from a connection that could not be made.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use record::{Name, ReplicaPulse, ReplicaState, UnixMillis};
 
 use crate::settings::{PoolSettings, ReplicaSettings};
 
-/// Most replicas that are tried for one request. Why this number: two neighbours down at once is rare, three is an outage.
+/// Most replicas that are tried for one request. Why this number: two neighbours down at once is rare, three
+/// is an outage.
 pub(crate) const TRIES_MAX: u16 = 3;
 
 /// The pool.

@@ -1,8 +1,8 @@
 //! The allow-list: which paths are served, and what they ask for.
 //!
-//! Matching is exact and on the raw bytes before the `?`: no normalisation, so no confusion between what we checked and
-//! what a replica reads. Everything else is our 404 and never reaches a replica, because inference servers also serve
-//! `/sleep`, `/shutdown`, `/load_lora_adapter` and their like on the same port.
+//! Matching is exact and on the raw bytes before the `?`: no normalisation, so no confusion between what we
+//! checked and what a replica reads. Everything else is our 404 and never reaches a replica, because
+//! inference servers also serve `/sleep`, `/shutdown`, `/load_lora_adapter` and their like on the same port.
 
 use record::{Dialect, Endpoint};
 

@@ -1,4 +1,5 @@
-//! What the proxy is told at start: plain values, already checked. The binary reads files, flags and environment.
+//! What the proxy is told at start: plain values, already checked. The binary reads files, flags and
+//! environment.
 
 use std::time::Duration;
 
@@ -11,9 +12,11 @@ use crate::sockets::Inherited;
 pub struct Settings {
     /// Name of this process in records, pulses and metrics.
     pub instance: Name,
-    /// Addresses of the inference port, as they were written; the text is also the key of an inherited socket.
+    /// Addresses of the inference port, as they were written; the text is also the key of an inherited
+    /// socket.
     pub listen: Vec<String>,
-    /// Address of `/healthz`, `/readyz` and `/metrics`; like `listen`, the text is the key of an inherited socket.
+    /// Address of `/healthz`, `/readyz` and `/metrics`; like `listen`, the text is the key of an inherited
+    /// socket.
     pub ops_listen: String,
     /// Listening sockets that a supervisor has bound and this process inherited; the others are bound here.
     pub inherited: Vec<Inherited>,
@@ -87,7 +90,8 @@ pub struct Timeouts {
     pub idle: Duration,
     /// For the whole request.
     pub total: Duration,
-    /// How long an unused connection to a replica is kept. Below the replica's own limit (uvicorn: 5 s), or requests race with its close.
+    /// How long an unused connection to a replica is kept. Below the replica's own limit (uvicorn: 5 s), or
+    /// requests race with its close.
     pub keepalive: Duration,
 }
 

@@ -39,8 +39,8 @@ impl Shared {
         let pool = Pool::new(&settings.pool)?;
         let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"), &settings.revision);
         let (sink, records) = Sink::new(
-            telemetry.finished.clone(),
-            telemetry.dropped.with_label_values(&["queue_full"]),
+            telemetry.pipeline.finished.clone(),
+            telemetry.pipeline.dropped.with_label_values(&["queue_full"]),
         );
         let shared = Self {
             settings,
@@ -89,16 +89,19 @@ impl Shared {
         for replica in &self.pool.replicas {
             let running = i64::try_from(replica.in_flight()).unwrap_or(i64::MAX);
             self.telemetry
+                .traffic
                 .running
                 .with_label_values(&[&replica.name])
                 .set(running);
             let up = matches!(replica.state(), ReplicaState::Up | ReplicaState::Unknown);
             self.telemetry
+                .traffic
                 .replica_up
                 .with_label_values(&[&replica.name])
                 .set(i64::from(up));
         }
         self.telemetry
+            .pipeline
             .queue_length
             .set(i64::try_from(self.sink.queued()).unwrap_or(i64::MAX));
     }

@@ -1,7 +1,8 @@
 //! Listening sockets that outlive a process: bound by the supervisor, inherited by each proxy it starts.
 //!
-//! The supervisor never accepts. A connection that arrives while no proxy is there waits in the socket's backlog, so a
-//! crashed or replaced proxy loses no waiting client: `docs/adr/0001-two-processes-one-binary.md`.
+//! The supervisor never accepts. A connection that arrives while no proxy is there waits in the socket's
+//! backlog, so a crashed or replaced proxy loses no waiting client:
+//! `docs/adr/0001-two-processes-one-binary.md`.
 //!
 //! ```text
 //! supervisor                                  child
@@ -21,7 +22,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// The environment variable that carries [`Inherited::list`].
 pub const SOCKETS_ENV: &str = "STREAMGAUGE_SOCKETS";
 
-/// Waiting connections that the kernel keeps for us. Why this number: Pingora's own; the kernel caps it at `somaxconn`.
+/// Waiting connections that the kernel keeps for us. Why this number: Pingora's own; the kernel caps it at
+/// `somaxconn`.
 const BACKLOG: i32 = 65_535;
 
 /// A listening socket that this process was started with.
@@ -61,8 +63,8 @@ impl Inherited {
     }
 }
 
-/// Binds an address (`host:port`, port 0 for any free one) and listens, without accepting yet. The socket does not block and
-/// is not inherited by child processes until [`inheritable`] says so.
+/// Binds an address (`host:port`, port 0 for any free one) and listens, without accepting yet. The socket
+/// does not block and is not inherited by child processes until [`inheritable`] says so.
 ///
 /// # Errors
 /// When the address cannot be read, is in use, or may not be bound.

@@ -1,8 +1,8 @@
 //! One request from its first byte to its record.
 //!
-//! A [`Tracked`] lives in the request's context. Its `Drop` sends the record, so that nothing can end without one: not a
-//! panic, not a shutdown that cuts the task. Who knows how the request ended says so once with [`Tracked::end`]; when
-//! nobody did, we stopped first.
+//! A [`Tracked`] lives in the request's context. Its `Drop` sends the record, so that nothing can end without
+//! one: not a panic, not a shutdown that cuts the task. Who knows how the request ended says so once with
+//! [`Tracked::end`]; when nobody did, we stopped first.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

@@ -1,1 +1,36 @@
-//! Placeholder.
+//! The ledger: one row per request in a SQLite file, written by a proxy and read by the metrics API.
+//!
+//! All SQL of streamgauge is here. A [`Writer`] stores batches of records, each in one transaction; a [`Reader`]
+//! answers questions about windows of time from any other process. Neither reads a clock.
+
+mod answer;
+mod cell;
+mod codes;
+mod columns;
+mod dictionary;
+mod error;
+mod fold;
+mod identifier;
+mod insert;
+mod location;
+mod opening;
+mod question;
+mod reader;
+mod retention;
+mod rollup;
+mod schema;
+mod spread;
+mod varint;
+mod words;
+mod writer;
+
+pub use answer::{
+    BreakdownRow, Distribution, FACET_VALUES_MAX, Facets, Goodput, RequestsPage, Series, Summary, Timeseries,
+    TokenSums,
+};
+pub use error::{AppendError, OpenError, QueryError};
+pub use question::{Filter, PAGE_LIMIT_MAX, POINTS_MAX, Page, Query};
+pub use reader::Reader;
+pub use retention::{Keep, Pruned};
+pub use words::{Dimension, Metric, Unit};
+pub use writer::{Writer, WriterHealth};

@@ -10,11 +10,13 @@ use crate::json::Scan;
 use crate::observation::{Ending, Observation, Sent};
 use crate::usage::Report;
 
-/// Largest body that is kept whole until its end. Why this number: a chat answer of 16,000 tokens has about 80 KiB; only
-/// embeddings and log-probabilities grow beyond a mebibyte, and of those only the end is of interest.
+/// Largest body that is kept whole until its end. Why this number: a chat answer of 16,000 tokens has about
+/// 80 KiB; only embeddings and log-probabilities grow beyond a mebibyte, and of those only the end is of
+/// interest.
 const KEPT_MAX: usize = 1 << 20;
 
-/// How much of the end of a larger body is kept. Why this number: servers write `usage` last, in less than a kibibyte.
+/// How much of the end of a larger body is kept. Why this number: servers write `usage` last, in less than a
+/// kibibyte.
 const TAIL_LEN: usize = 4 * 1024;
 
 /// Watches a body as it passes.

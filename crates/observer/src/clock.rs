@@ -1,7 +1,7 @@
 //! When tokens arrived: the times of one answer, from instants that the caller passes in.
 //!
-//! One read from the replica is one arrival with one instant; all events in it share it. Pings, role chunks and empty
-//! deltas move none of these times. Definitions: `docs/metrics.md`.
+//! One read from the replica is one arrival with one instant; all events in it share it. Pings, role chunks
+//! and empty deltas move none of these times. Definitions: `docs/metrics.md`.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use record::{Sketch, Times};
 /// A gap longer than this is a stall: a reader sees the text stop.
 pub const STALL: Duration = Duration::from_secs(1);
 
-/// Room for the different gap lengths of a usual stream, so that counting a gap allocates nothing.
-/// Why this number: gaps that vary by a factor of 2.5 fill 46 buckets of 2 %; 48 buckets are 384 bytes a stream.
+/// Room for the different gap lengths of a usual stream, so that counting a gap allocates nothing. Why this
+/// number: gaps that vary by a factor of 2.5 fill 46 buckets of 2 %; 48 buckets are 384 bytes a stream.
 const GAP_BUCKETS: usize = 48;
 
 /// What one event carried.
@@ -126,8 +126,8 @@ impl TokenClock {
         self.gaps
     }
 
-    /// The times since `t0`. `sent` is when the replica had the whole request; `tokens` the exact number of completion
-    /// tokens of a single choice, when it is known.
+    /// The times since `t0`. `sent` is when the replica had the whole request; `tokens` the exact number of
+    /// completion tokens of a single choice, when it is known.
     pub(crate) fn times(&self, t0: Instant, sent: Option<Instant>, tokens: Option<u64>) -> Times {
         let since = |at: Instant| at.saturating_duration_since(t0);
         let mut times = Times {

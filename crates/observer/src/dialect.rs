@@ -1,7 +1,8 @@
 //! Dialects: what the events of one wire format mean.
 //!
-//! Each dialect is one file that turns an event into a [`Reading`] and adds what it learns to the [`Answer`]. Adding a
-//! dialect means one file and one line in [`Reader`]; framing, times, usage and outcome stay as they are.
+//! Each dialect is one file that turns an event into a [`Reading`] and adds what it learns to the [`Answer`].
+//! Adding a dialect means one file and one line in [`Reader`]; framing, times, usage and outcome stay as they
+//! are.
 
 mod anthropic;
 mod body;
@@ -18,7 +19,8 @@ use crate::json::{Kind, Malformed, Raw, Scan};
 use crate::sse::Event;
 use crate::usage::Tally;
 
-/// Longest model name that is kept. Why this number: the longest public repository names have about 100 bytes.
+/// Longest model name that is kept. Why this number: the longest public repository names have about 100
+/// bytes.
 const NAME_LEN_MAX: usize = 256;
 
 /// What one event was.
@@ -88,8 +90,8 @@ impl Answer {
         Ok(())
     }
 
-    /// Reads an `error` value: an object with a type and a code, a bare string, or null. Its message is never kept:
-    /// validation messages echo the prompt (vLLM's `_MAX_ERROR_INPUT_CHARS`).
+    /// Reads an `error` value: an object with a type and a code, a bare string, or null. Its message is never
+    /// kept: validation messages echo the prompt (vLLM's `_MAX_ERROR_INPUT_CHARS`).
     fn error(&mut self, scan: &mut Scan<'_>) -> Result<(), Malformed> {
         match scan.kind()? {
             Kind::Null => return scan.skip(),

@@ -1,7 +1,7 @@
 //! Reads LLM traffic without touching it.
 //!
-//! Sans-IO: bytes and instants in, an [`Observation`] out. No socket, no clock, no task; everything that is hard about
-//! TTFT, usage and truncated streams is a table of bytes here and can be tested at every cut.
+//! Sans-IO: bytes and instants in, an [`Observation`] out. No socket, no clock, no task; everything that is
+//! hard about TTFT, usage and truncated streams is a table of bytes here and can be tested at every cut.
 //!
 //! - [`ObservedStream`] watches a streamed answer and takes out the usage chunk that only we asked for.
 //! - [`ObservedBody`] watches an answer that is one JSON body.

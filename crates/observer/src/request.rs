@@ -1,8 +1,8 @@
 //! The facts of a request body, without building a tree of it.
 //!
-//! The body is walked once. Only fields of the outermost object count: `"model"` inside a prompt's text is text. What a
-//! replica would read in another way than we do (a field given twice) is refused, so that nobody smuggles a request past
-//! routing and accounting.
+//! The body is walked once. Only fields of the outermost object count: `"model"` inside a prompt's text is
+//! text. What a replica would read in another way than we do (a field given twice) is refused, so that nobody
+//! smuggles a request past routing and accounting.
 
 use std::ops::Range;
 
@@ -115,8 +115,9 @@ impl RequestFacts {
         Ok(facts)
     }
 
-    /// What to put into the text so that the replica reports usage at the end of the stream; `None` when the client said
-    /// itself whether it wants that, or when it asked for no stream, or where the option does not exist.
+    /// What to put into the text so that the replica reports usage at the end of the stream; `None` when the
+    /// client said itself whether it wants that, or when it asked for no stream, or where the option does not
+    /// exist.
     #[must_use]
     pub fn usage_splice(&self, endpoint: Endpoint) -> Option<Splice> {
         let has_option = matches!(endpoint, Endpoint::Chat | Endpoint::Completion);

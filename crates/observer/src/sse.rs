@@ -1,20 +1,22 @@
 //! Framing: bytes of a stream in any pieces, whole events out.
 //!
 //! Two framings: server-sent events as the WHATWG defines them
-//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream>) and newline-delimited JSON.
-//! One rule is more lenient than the standard's: an event that the end of the stream cuts off before its blank line is
-//! delivered, because it is often the usage chunk.
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream>) and
+//! newline-delimited JSON. One rule is more lenient than the standard's: an event that the end of the stream
+//! cuts off before its blank line is delivered, because it is often the usage chunk.
 //!
-//! The usual event, one `data` line whole in one piece, is handed out as a slice of the caller's bytes: nothing is copied
-//! and nothing is allocated.
+//! The usual event, one `data` line whole in one piece, is handed out as a slice of the caller's bytes:
+//! nothing is copied and nothing is allocated.
 
 use memchr::{memchr, memchr2};
 
-/// Longest event that is read, in bytes; a longer one is counted and forwarded, not read. Bounds the memory of a stream.
-/// Why this number: chunks with log-probabilities or base64 audio reach 300 kB; an event of 1 MiB is no token.
+/// Longest event that is read, in bytes; a longer one is counted and forwarded, not read. Bounds the memory
+/// of a stream. Why this number: chunks with log-probabilities or base64 audio reach 300 kB; an event of 1
+/// MiB is no token.
 pub const EVENT_LEN_MAX: usize = 1 << 20;
 
-/// Longest event name that is kept. Why this number: the longest in use, `response.reasoning_summary_text.delta`, has 36.
+/// Longest event name that is kept. Why this number: the longest in use,
+/// `response.reasoning_summary_text.delta`, has 36.
 const NAME_LEN_MAX: usize = 64;
 
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -113,7 +115,8 @@ impl Framer {
         self.line.is_empty() && !self.line_too_long && self.pending.start.is_none()
     }
 
-    /// Offset of the first byte of the event that has begun and not ended; the current offset when there is none.
+    /// Offset of the first byte of the event that has begun and not ended; the current offset when there is
+    /// none.
     #[must_use]
     pub fn open_event_start(&self) -> u64 {
         self.pending
@@ -183,8 +186,8 @@ impl Framer {
         self.dispatch(sink);
     }
 
-    /// A line is complete. `rest` is what follows it in the caller's bytes: when that begins with the blank line,
-    /// the event is handed out at once and the blank line is consumed.
+    /// A line is complete. `rest` is what follows it in the caller's bytes: when that begins with the blank
+    /// line, the event is handed out at once and the blank line is consumed.
     #[inline]
     fn line_done(&mut self, line: &[u8], started: u64, rest: &mut &[u8], sink: &mut impl FnMut(Event<'_>)) {
         if self.framing == Framing::Lines {
@@ -235,7 +238,8 @@ impl Framer {
                     .name
                     .extend_from_slice(value.get(..NAME_LEN_MAX).unwrap_or(value));
             }
-            // A comment belongs to no event; `id`, `retry` and unknown fields belong to one but say nothing to us.
+            // A comment belongs to no event; `id`, `retry` and unknown fields belong to one but say nothing
+            // to us.
             b"" => {}
             _ => {
                 self.pending.start.get_or_insert(started);
@@ -286,7 +290,8 @@ impl Framer {
         }
     }
 
-    /// One leading byte order mark is not part of the stream: <https://html.spec.whatwg.org/#parsing-an-event-stream>.
+    /// One leading byte order mark is not part of the stream:
+    /// <https://html.spec.whatwg.org/#parsing-an-event-stream>.
     fn skip_bom<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let mut rest = bytes;
         while let (BomState::Matching(seen), Some((byte, behind))) = (self.bom, rest.split_first()) {

@@ -12,9 +12,9 @@ use crate::strip::{Forward, Strip};
 
 /// Watches a stream as it passes.
 ///
-/// Call [`push`](Self::push) for each read from the replica, [`finish`](Self::finish) when no more can come, and
-/// [`into_observation`](Self::into_observation) once, however it ended. Nothing here fails: what cannot be read is
-/// counted and forwarded. A read whose events are whole costs no allocation.
+/// Call [`push`](Self::push) for each read from the replica, [`finish`](Self::finish) when no more can come,
+/// and [`into_observation`](Self::into_observation) once, however it ended. Nothing here fails: what cannot
+/// be read is counted and forwarded. A read whose events are whole costs no allocation.
 #[derive(Debug)]
 pub struct ObservedStream {
     framer: Framer,
@@ -85,7 +85,8 @@ impl ObservedStream {
         }
     }
 
-    /// No more bytes come from the replica: reads an event that lacks its blank line, and gives back what was held.
+    /// No more bytes come from the replica: reads an event that lacks its blank line, and gives back what was
+    /// held.
     pub fn finish(&mut self) -> Vec<u8> {
         let mut seen = Seen::default();
         let (reader, answer) = (&mut self.reader, &mut self.answer);
@@ -133,7 +134,8 @@ impl ObservedStream {
             .finish(self.anthropic, self.clock.token_events());
         usage.token_events = Some(self.clock.token_events());
         usage.arrivals = Some(self.clock.arrivals());
-        // Per-request TPOT is not attributable when several choices share the stream; vLLM leaves it out as well.
+        // Per-request TPOT is not attributable when several choices share the stream; vLLM leaves it out as
+        // well.
         let single = usage
             .completion
             .filter(|_| self.choices <= 1)

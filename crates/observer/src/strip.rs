@@ -1,10 +1,11 @@
 //! Takes the usage chunk out again that we asked for and the client did not.
 //!
-//! The only place where bytes that go to the client differ from those that came. While it is at work, the beginning of an
-//! event is held back until its end has come (a client cannot read half an event anyway); everything else passes at once.
+//! The only place where bytes that go to the client differ from those that came. While it is at work, the
+//! beginning of an event is held back until its end has come (a client cannot read half an event anyway);
+//! everything else passes at once.
 
-/// Longest beginning of an event that is held back. Why this number: a usage chunk has 200 to 600 bytes; what is longer
-/// is none, and goes on without waiting for its end.
+/// Longest beginning of an event that is held back. Why this number: a usage chunk has 200 to 600 bytes; what
+/// is longer is none, and goes on without waiting for its end.
 const HELD_MAX: usize = 16 * 1024;
 
 /// What goes to the client in place of the bytes that came.
@@ -37,8 +38,8 @@ impl Strip {
         self.removed
     }
 
-    /// Decides on `bytes`, which end at offset `end` of the stream. `cut` is the range of an event to take out, `open` the
-    /// offset where the event begins that has not ended.
+    /// Decides on `bytes`, which end at offset `end` of the stream. `cut` is the range of an event to take
+    /// out, `open` the offset where the event begins that has not ended.
     pub(crate) fn pass(&mut self, bytes: &[u8], end: u64, cut: Option<(u64, u64)>, open: u64) -> Forward {
         let mut start = self.handed_on;
         let lf = std::mem::take(&mut self.swallow_lf) && self.held.is_empty() && bytes.starts_with(b"\n");

@@ -1,14 +1,15 @@
 //! Token counts: what servers report, merged field by field, never guessed.
 //!
-//! A later report overwrites an earlier one only in the fields that it carries, because `cached_tokens` appears only in
-//! some reports and servers send `"usage":null` in between. An explicit zero is a count, not a gap.
+//! A later report overwrites an earlier one only in the fields that it carries, because `cached_tokens`
+//! appears only in some reports and servers send `"usage":null` in between. An explicit zero is a count, not
+//! a gap.
 
 use record::{Tokens, Usage, UsageSource};
 
 use crate::json::{Kind, Malformed, Scan};
 
-/// Most choices whose running counts are kept apart. Why this number: vLLM's own limit on `n` defaults to 16,384, real
-/// requests stay below ten; a request beyond this limit falls back to the final count.
+/// Most choices whose running counts are kept apart. Why this number: vLLM's own limit on `n` defaults to
+/// 16,384, real requests stay below ten; a request beyond this limit falls back to the final count.
 const CHOICES_MAX: usize = 64;
 
 /// One usage object, in the union of all servers' fields.
@@ -171,7 +172,8 @@ impl Tally {
         self.timings = Some(report);
     }
 
-    /// The counts of the answer by the best source there is. `anthropic`: the prompt is reported in three parts.
+    /// The counts of the answer by the best source there is. `anthropic`: the prompt is reported in three
+    /// parts.
     pub(crate) fn finish(&self, anthropic: bool, token_events: u64) -> Usage {
         let (report, source) = if self.whole_seen == Whole::Final {
             let mut merged = self
@@ -223,7 +225,8 @@ impl Tally {
         }
     }
 
-    /// Running counts are per choice (vLLM `chat_completion/serving.py`): the completion is their sum, the prompt is shared.
+    /// Running counts are per choice (vLLM `chat_completion/serving.py`): the completion is their sum, the
+    /// prompt is shared.
     fn sum_of_choices(&self) -> Report {
         let mut sum = Report::default();
         for (_, report) in &self.running {

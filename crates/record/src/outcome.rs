@@ -52,7 +52,8 @@ labels! {
 // === impl Outcome ===
 
 impl Outcome {
-    /// Whether the serving side failed: the numerator of the failure ratio. Client errors and clients that left are not failures.
+    /// Whether the serving side failed: the numerator of the failure ratio. Client errors and clients that
+    /// left are not failures.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         !matches!(self, Self::Success | Self::ClientError | Self::ClientCancelled)

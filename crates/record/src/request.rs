@@ -7,7 +7,8 @@ use crate::{Dialect, Endpoint, FinishReason, Name, Outcome, Sketch, Tokens, Unix
 /// Everything that is known about one request. Never a prompt, a completion, a key or an error message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricRecord {
-    /// The request id: accepted from `x-request-id` or made (UUIDv7). At most 128 characters of `[A-Za-z0-9._-]`.
+    /// The request id: accepted from `x-request-id` or made (UUIDv7). At most 128 characters of
+    /// `[A-Za-z0-9._-]`.
     pub id: Name,
     /// Wall time of the parsed request head (t0).
     pub started_at: UnixMillis,
@@ -41,8 +42,8 @@ pub struct MetricRecord {
     pub terminal: Option<bool>,
     /// All times, from the monotonic clock.
     pub times: Times,
-    /// The gaps between token-bearing arrivals (ITL), each within 1 %; empty when there were fewer than two arrivals.
-    /// Ledger rollups merge it into their ITL sketches, which are of the same type.
+    /// The gaps between token-bearing arrivals (ITL), each within 1 %; empty when there were fewer than two
+    /// arrivals. Ledger rollups merge it into their ITL sketches, which are of the same type.
     pub gaps: Sketch,
     /// Token counts and their source.
     pub usage: Usage,

@@ -1,9 +1,9 @@
 //! A mergeable histogram of time spans with a bounded relative error.
 //!
-//! Log-spaced buckets: a span of `v` microseconds falls into bucket `ceil(ln v / ln g)` with `g = (1 + a) / (1 - a)` and
-//! `a` = 1 %, so every value of a bucket lies within 1 % of the bucket's representative. Merging adds counts: it is exact,
-//! associative and commutative, so a rollup of rollups equals the direct one. The scheme is DDSketch's
-//! (<https://arxiv.org/abs/1908.10693>).
+//! Log-spaced buckets: a span of `v` microseconds falls into bucket `ceil(ln v / ln g)` with `g = (1 + a) /
+//! (1 - a)` and `a` = 1 %, so every value of a bucket lies within 1 % of the bucket's representative. Merging
+//! adds counts: it is exact, associative and commutative, so a rollup of rollups equals the direct one. The
+//! scheme is DDSketch's (<https://arxiv.org/abs/1908.10693>).
 
 use std::time::Duration;
 
@@ -33,7 +33,8 @@ impl Sketch {
         }
     }
 
-    /// Counts one span. Costs a logarithm and a binary search; allocates only when a new bucket exceeds the capacity.
+    /// Counts one span. Costs a logarithm and a binary search; allocates only when a new bucket exceeds the
+    /// capacity.
     pub fn add(&mut self, span: Duration) {
         self.add_n(bucket_of(span), 1);
     }
@@ -57,7 +58,8 @@ impl Sketch {
         self.buckets.is_empty()
     }
 
-    /// The span below or at which a share `q` (0 to 1) of the counted spans lies, within 1 %; `None` when empty.
+    /// The span below or at which a share `q` (0 to 1) of the counted spans lies, within 1 %; `None` when
+    /// empty.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         let count = self.count();

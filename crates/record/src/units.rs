@@ -1,7 +1,7 @@
 //! Units and the only place that converts between them.
 //!
-//! Inside, a time span is a [`Duration`] and a count of tokens is [`Tokens`]. At a border a bare number carries
-//! its unit in its name: SQL `ttft_us`, JSON `ttft_ms`, Prometheus `..._seconds`.
+//! Inside, a time span is a [`Duration`] and a count of tokens is [`Tokens`]. At a border a bare number
+//! carries its unit in its name: SQL `ttft_us`, JSON `ttft_ms`, Prometheus `..._seconds`.
 
 use std::fmt;
 use std::time::Duration;

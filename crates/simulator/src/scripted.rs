@@ -52,6 +52,9 @@ struct Stage {
     departures: Counter,
 }
 
+/// What a GET is answered with: probes of whoever is under test play no script and are not recorded.
+const PROBED: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+
 /// How long an unused connection is kept: longer than any test runs.
 const KEEP_ALIVE: Duration = Duration::from_secs(600);
 
@@ -95,7 +98,8 @@ impl Step {
 // === impl Scripted ===
 
 impl Scripted {
-    /// Starts an upstream that reads a request whole before it plays the next script.
+    /// Starts an upstream that reads a request whole before it plays the next script. A GET, such as a health
+    /// probe, is answered with an empty 404, plays no script and is not recorded.
     ///
     /// # Errors
     /// When no port of 127.0.0.1 is free.
@@ -208,6 +212,12 @@ impl Stage {
                 let Ok(request) = wire.read_request(KEEP_ALIVE).await else {
                     return;
                 };
+                if request.method() == "GET" {
+                    if wire.send(PROBED).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
                 if let Ok(mut received) = self.received.lock() {
                     received.push(request);
                 }

@@ -6,7 +6,7 @@ use observer::End;
 use pingora::http::ResponseHeader;
 use pingora::prelude::{Result, Session};
 use record::{Endpoint, Name};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::hooks::context::Ctx;
 use crate::routes::Method;
@@ -103,10 +103,15 @@ impl Refusal {
         let value = if endpoint == Endpoint::Messages {
             json!({"type": "error", "error": {"type": self.kind, "message": self.message}})
         } else {
-            json!({"error": {"message": self.message, "type": self.kind, "param": null, "code": self.status}})
+            openai_error(self.status, self.kind, &self.message)
         };
         value.to_string().into()
     }
+}
+
+/// An error in OpenAI's form.
+pub(super) fn openai_error(status: u16, kind: &str, message: &str) -> Value {
+    json!({"error": {"message": message, "type": kind, "param": null, "code": status}})
 }
 
 #[cfg(test)]
@@ -116,7 +121,7 @@ mod tests {
     #[test]
     fn errors_have_the_form_of_the_api_that_is_spoken() {
         let refusal = Refusal::not_served(b"/sl\"eep?key=secret");
-        let openai: serde_json::Value = serde_json::from_slice(&refusal.body(Endpoint::Other)).unwrap();
+        let openai: Value = serde_json::from_slice(&refusal.body(Endpoint::Other)).unwrap();
         assert_eq!(openai["error"]["code"], 404);
         assert_eq!(openai["error"]["type"], "not_found_error");
         assert!(
@@ -124,7 +129,7 @@ mod tests {
             "a query string is never shown: {}",
             refusal.message
         );
-        let anthropic: serde_json::Value = serde_json::from_slice(&refusal.body(Endpoint::Messages)).unwrap();
+        let anthropic: Value = serde_json::from_slice(&refusal.body(Endpoint::Messages)).unwrap();
         assert_eq!(
             (&anthropic["type"], &anthropic["error"]["type"]),
             (&json!("error"), &json!("not_found_error"))

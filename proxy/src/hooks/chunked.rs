@@ -1,8 +1,9 @@
 //! Chunked request bodies: read whole at the door and handed on with a length.
 //!
-//! Pingora cannot give back a chunked body of more than 64 KiB that was read before a replica is chosen (its end mark
-//! cannot be un-read), and sends the end mark twice in one case (cloudflare/pingora#935). So the body is decoded here, and
-//! the session sees a head with a Content-Length. Coding: <https://www.rfc-editor.org/rfc/rfc9112#section-7.1>.
+//! Pingora cannot give back a chunked body of more than 64 KiB that was read before a replica is chosen (its
+//! end mark cannot be un-read), and sends the end mark twice in one case (cloudflare/pingora#935). So the
+//! body is decoded here, and the session sees a head with a Content-Length. Coding:
+//! <https://www.rfc-editor.org/rfc/rfc9112#section-7.1>.
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::header;

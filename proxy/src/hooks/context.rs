@@ -112,8 +112,8 @@ impl HeldBody {
         self.given = false;
     }
 
-    /// The whole body the first time in an attempt, then nothing. Never an empty piece: Pingora would end a chunked body
-    /// twice with one (cloudflare/pingora#935).
+    /// The whole body the first time in an attempt, then nothing. Never an empty piece: Pingora would end a
+    /// chunked body twice with one (cloudflare/pingora#935).
     pub(crate) fn take_once(&mut self) -> Option<Bytes> {
         if std::mem::replace(&mut self.given, true) {
             None

@@ -1,9 +1,9 @@
 //! The front door: what happens on a client's connection before there is a request.
 //!
-//! Pingora reads heads with a timeout per read and has no limit on connections, so a client that sends a byte a minute is
-//! served for ever. Here the whole head has one deadline and one size limit, idle connections have a limit, connections are
-//! counted, and a chunked body is read before the session sees it. Pingora calls this for each accepted connection
-//! because `HttpServerOptions::force_custom` is set.
+//! Pingora reads heads with a timeout per read and has no limit on connections, so a client that sends a byte
+//! a minute is served for ever. Here the whole head has one deadline and one size limit, idle connections
+//! have a limit, connections are counted, and a chunked body is read before the session sees it. Pingora
+//! calls this for each accepted connection because `HttpServerOptions::force_custom` is set.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use crate::clock;
 use crate::hooks::Hooks;
+use crate::hooks::answer;
 use crate::hooks::chunked;
 use crate::hooks::context::Arrival;
 use crate::hooks::rewind::Rewind;
@@ -147,8 +148,8 @@ async fn read_head(
     Ok(head)
 }
 
-/// Whether the bytes hold a whole head, as the parser behind us reads it: leading blank lines are passed over, and a bare LF
-/// ends a line.
+/// Whether the bytes hold a whole head, as the parser behind us reads it: leading blank lines are passed
+/// over, and a bare LF ends a line.
 fn is_complete(bytes: &[u8]) -> bool {
     if H2_PREFACE.starts_with(bytes.get(..H2_PREFACE.len()).unwrap_or(bytes)) && !bytes.is_empty() {
         return bytes.len() >= H2_PREFACE.len();
@@ -166,10 +167,10 @@ async fn refuse(io: &mut Stream, status: u16, reason: &str) {
         .ok()
         .and_then(|status| status.canonical_reason())
         .unwrap_or("");
-    let body = serde_json::json!({"error": {"message": reason, "type": "invalid_request_error", "param": null, "code": status}});
-    let body = body.to_string();
+    let body = answer::openai_error(status, "invalid_request_error", reason).to_string();
     let answer = format!(
-        "HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
         body.len()
     );
     // The client may not listen; the connection closes either way.

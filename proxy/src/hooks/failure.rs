@@ -9,7 +9,7 @@ use pingora::proxy::FailToProxy;
 use record::{Name, Outcome, TimeoutKind};
 
 use crate::hooks::Hooks;
-use crate::hooks::answer::Refusal;
+use crate::hooks::answer::{Refusal, openai_error};
 use crate::hooks::context::Ctx;
 use crate::hooks::wire::Late;
 use crate::tracked::Watched;
@@ -17,7 +17,8 @@ use crate::tracked::Watched;
 // === impl Hooks ===
 
 impl Hooks {
-    /// Says how the request ended, answers it when nothing was answered yet, and ends a broken stream with an error event.
+    /// Says how the request ended, answers it when nothing was answered yet, and ends a broken stream with an
+    /// error event.
     pub(super) async fn failed(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
         let begun = session.response_written().is_some();
         let end = if ctx.tracked.has_ended() {
@@ -49,7 +50,8 @@ impl Hooks {
         if refusal.send(session, ctx).await.is_err() {
             return nothing;
         }
-        // Whatever a replica was doing with this request, nobody waits for the rest of a body that was read whole.
+        // Whatever a replica was doing with this request, nobody waits for the rest of a body that was read
+        // whole.
         FailToProxy {
             error_code: status,
             can_reuse_downstream: ctx.body.get().is_some(),
@@ -77,8 +79,7 @@ impl Hooks {
             _ => (502, "upstream_error"),
         };
         let message = "the replica ended the stream before it was complete";
-        let event =
-            serde_json::json!({"error": {"message": message, "type": kind, "param": null, "code": status}});
+        let event = openai_error(status, kind, message);
         last.extend_from_slice(format!("data: {event}\n\n").as_bytes());
         ctx.tracked.response_bytes += u64::try_from(last.len()).unwrap_or(0);
         ctx.tracked.error_type.get_or_insert_with(|| Name::from(kind));

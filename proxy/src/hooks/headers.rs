@@ -74,7 +74,8 @@ pub(crate) fn towards_client(head: &mut ResponseHeader, ctx: &Ctx) -> Result<()>
     head.remove_header(&KEEP_ALIVE);
     let stream = matches!(ctx.tracked.answer, Watched::Stream(_));
     if stream && head.headers.contains_key(header::CONTENT_LENGTH) {
-        // Pingora flushes a body of known length only at its end, and what is taken out would make the length a lie.
+        // Pingora flushes a body of known length only at its end, and what is taken out would make the length
+        // a lie.
         head.remove_header(&header::CONTENT_LENGTH);
         head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
     }
@@ -114,8 +115,8 @@ fn trace_id(value: &str) -> Option<[u8; 16]> {
     Some(id.to_be_bytes())
 }
 
-/// The client's library and its version: `openai-python/3.54` from the headers that OpenAI's SDKs send, else the first
-/// word of the user agent.
+/// The client's library and its version: `openai-python/3.54` from the headers that OpenAI's SDKs send, else
+/// the first word of the user agent.
 fn sdk(headers: &HeaderMap<HeaderValue>) -> Option<Name> {
     let agent = text(headers, header::USER_AGENT)?;
     let package = text(headers, "x-stainless-package-version");

@@ -38,7 +38,8 @@ impl ServeHttp for Ops {
                 answer(status, "application/json", json!({"ready": ready}).to_string())
             }
             _ => {
-                let error = json!({"error": {"code": "not_found", "message": "served here: /healthz, /readyz, /metrics"}});
+                let message = "served here: /healthz, /readyz, /metrics";
+                let error = json!({"error": {"code": "not_found", "message": message}});
                 answer(StatusCode::NOT_FOUND, "application/json", error.to_string())
             }
         }
@@ -52,15 +53,20 @@ impl Ops {
     fn health(&self) -> (StatusCode, Value) {
         let shared = &self.0;
         let error = shared.writer_health.error.load_full();
-        let dropped = shared.telemetry.dropped.with_label_values(&["queue_full"]).get();
+        let dropped = shared
+            .telemetry
+            .pipeline
+            .dropped
+            .with_label_values(&["queue_full"])
+            .get();
         let health = json!({
             "status": if error.is_none() { "ok" } else { "degraded" },
             "instance": &*shared.settings.instance,
             "in_flight": shared.in_flight.load(Relaxed),
             "connections": shared.connections.load(Relaxed),
             "records": {
-                "finished": shared.telemetry.finished.get(),
-                "written": shared.telemetry.written.get(),
+                "finished": shared.telemetry.pipeline.finished.get(),
+                "written": shared.telemetry.pipeline.written.get(),
                 "queued": shared.sink.queued(),
                 "dropped": dropped,
             },

@@ -1,4 +1,5 @@
-//! Attempts: which replica, over which connection, and what follows when that fails before the first byte of the answer.
+//! Attempts: which replica, over which connection, and what follows when that fails before the first byte of
+//! the answer.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -12,8 +13,8 @@ use crate::hooks::context::Ctx;
 use crate::hooks::{Hooks, failure, wire};
 use crate::replicas::{Replica, TRIES_MAX};
 
-/// A request that is run twice must not cost a GPU twice: a reused connection that broke later than this after the request
-/// was sent was not stale.
+/// A request that is run twice must not cost a GPU twice: a reused connection that broke later than this
+/// after the request was sent was not stale.
 const STALE_AFTER: Duration = Duration::from_secs(1);
 
 /// Makes each fresh connection's pool key its own.
@@ -71,6 +72,7 @@ impl Hooks {
         let kind = failure::kind(&error, false);
         self.shared
             .telemetry
+            .traffic
             .upstream_errors
             .with_label_values(&[&replica.name, kind])
             .inc();
@@ -82,6 +84,7 @@ impl Hooks {
         if again {
             self.shared
                 .telemetry
+                .traffic
                 .retries
                 .with_label_values(&[&replica.name, kind])
                 .inc();
@@ -90,7 +93,8 @@ impl Hooks {
         error
     }
 
-    /// A connection broke. Only a pooled one that was stale is tried again, on a fresh connection to any replica.
+    /// A connection broke. Only a pooled one that was stale is tried again, on a fresh connection to any
+    /// replica.
     pub(super) fn attempt_failed(
         &self,
         session: &mut Session,
@@ -115,6 +119,7 @@ impl Hooks {
             if again {
                 self.shared
                     .telemetry
+                    .traffic
                     .retries
                     .with_label_values(&[&replica.name, "stale_connection"])
                     .inc();
@@ -123,6 +128,7 @@ impl Hooks {
                 let kind = failure::kind(&error, session.response_written().is_some());
                 self.shared
                     .telemetry
+                    .traffic
                     .upstream_errors
                     .with_label_values(&[&replica.name, kind])
                     .inc();

@@ -1,6 +1,7 @@
 //! The prober: asks every replica whether it is there, what models it serves, and where its name points.
 //!
-//! A replica is up while it answers its probe with anything below 500: a server without that path is a server all the same.
+//! A replica is up while it answers its probe with anything below 500: a server without that path is a server
+//! all the same.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -28,7 +28,8 @@ impl Rewind {
         Self { ahead, io }
     }
 
-    /// The stream itself again, once everything ahead was read; so that wrappers do not pile up on a kept connection.
+    /// The stream itself again, once everything ahead was read; so that wrappers do not pile up on a kept
+    /// connection.
     pub(super) fn unwrap(io: Stream) -> Stream {
         if !io.as_any().is::<Self>() {
             return io;

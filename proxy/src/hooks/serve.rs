@@ -61,7 +61,10 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let serving = thread::Builder::new()
         .name("server".to_owned())
-        .spawn(move || server.run(RunArgs { shutdown_signal: Box::new(signals) }))
+        .spawn(move || {
+            let shutdown_signal = Box::new(signals);
+            server.run(RunArgs { shutdown_signal });
+        })
         .context("starting the server thread")?;
     while !matches!(
         phase.blocking_recv(),
@@ -69,7 +72,8 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     ) {}
     let in_flight = shared.in_flight.load(Relaxed);
     tracing::info!(in_flight, "draining: {in_flight} requests are in flight");
-    // After the grace period the server thread cuts what is left; dropping a request's context sends its record.
+    // After the grace period the server thread cuts what is left; dropping a request's context sends its
+    // record.
     wait_until(|| serving.is_finished() || shared.in_flight.load(Relaxed) == 0);
     let patience = clock::now() + LAST_BYTES;
     wait_until(|| serving.is_finished() || shared.connections.load(Relaxed) == 0 || clock::now() >= patience);
@@ -213,7 +217,9 @@ async fn next_signal() -> std::io::Result<()> {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = quit.recv() => return Ok(()),
-            _ = hangup.recv() => tracing::warn!("SIGHUP: the configuration is read at start only; restart to change it"),
+            _ = hangup.recv() => {
+                tracing::warn!("SIGHUP: the configuration is read at start only; restart to change it");
+            }
         }
     }
 }

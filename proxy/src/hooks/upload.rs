@@ -1,8 +1,8 @@
 //! The request body: read whole before a replica is chosen, looked at once, changed by one splice at most.
 //!
-//! Pingora replays a body that a filter has read only from its retry buffer of 64 KiB, and hangs when that overflows
-//! (cloudflare/pingora#575). So the buffer is armed for the tail only: there is then always something to replay, never too
-//! much, and `request_body_filter` puts the whole body in its place.
+//! Pingora replays a body that a filter has read only from its retry buffer of 64 KiB, and hangs when that
+//! overflows (cloudflare/pingora#575). So the buffer is armed for the tail only: there is then always
+//! something to replay, never too much, and `request_body_filter` puts the whole body in its place.
 
 use std::time::Duration;
 

@@ -5,7 +5,8 @@ use pingora::http::RequestHeader;
 
 use crate::hooks::answer::Refusal;
 
-/// Longest request target. Why this number: no served path with its query comes near; nginx and HAProxy allow 8 KiB.
+/// Longest request target. Why this number: no served path with its query comes near; nginx and HAProxy allow
+/// 8 KiB.
 const TARGET_LEN_MAX: usize = 8 * 1024;
 
 /// Refuses heads that two readers could read in two ways, or that no client of ours sends.
@@ -18,7 +19,8 @@ pub(crate) fn vet(head: &RequestHeader) -> Result<(), Refusal> {
             "the request target is longer than 8 KiB",
         ));
     }
-    // https://www.rfc-editor.org/rfc/rfc9112#section-3.2: a server must answer 400 to a request without exactly one Host.
+    // https://www.rfc-editor.org/rfc/rfc9112#section-3.2: a server must answer 400 to a request without
+    // exactly one Host.
     if head.version == Version::HTTP_11 && count(header::HOST) != 1 {
         return Err(Refusal::faulty(
             400,

@@ -1,11 +1,13 @@
 //! The connection to a replica: one system call for a request, and a deadline for each wait.
 //!
-//! Pingora flushes a request's head before it looks at the body, so that plain connections cost two sends a request and
-//! wake the replica twice; here the head of a request that declares a body waits for that body. Pingora has one read
-//! timeout; here the wait for the first byte, the wait between bytes and the whole request have their own.
+//! Pingora flushes a request's head before it looks at the body, so that plain connections cost two sends a
+//! request and wake the replica twice; here the head of a request that declares a body waits for that body.
+//! Pingora has one read timeout; here the wait for the first byte, the wait between bytes and the whole
+//! request have their own.
 //!
-//! A peer with [`alpn`] makes Pingora ask our [`Wires`] for a connection and use its own HTTP/1 session, pool and hooks on
-//! it (`connectors/http/mod.rs` in pingora-core 0.9.1). The name is never sent; TLS peers do without.
+//! A peer with [`alpn`] makes Pingora ask our [`Wires`] for a connection and use its own HTTP/1 session, pool
+//! and hooks on it (`connectors/http/mod.rs` in pingora-core 0.9.1). The name is never sent; TLS peers do
+//! without.
 
 mod deadline;
 mod stream;

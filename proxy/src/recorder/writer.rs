@@ -16,8 +16,8 @@ use super::HIGH_WATER;
 use crate::clock;
 use crate::shared::Shared;
 
-/// How often the writer looks for records. Why this number: a record is then a quarter of a second old at most when it is
-/// committed, and an idle writer costs nothing that can be measured.
+/// How often the writer looks for records. Why this number: a record is then a quarter of a second old at
+/// most when it is committed, and an idle writer costs nothing that can be measured.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How often a pulse is written.
@@ -27,8 +27,8 @@ const PULSE_EVERY: Duration = Duration::from_secs(1);
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
-/// How long the last batches may take after the last request. Why this number: below the margin that supervisors and
-/// Kubernetes leave after a drain; what cannot be written by then is counted as dropped.
+/// How long the last batches may take after the last request. Why this number: below the margin that
+/// supervisors and Kubernetes leave after a drain; what cannot be written by then is counted as dropped.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// The running thread.
@@ -105,7 +105,8 @@ impl Loop {
     fn run(mut self) {
         let mut give_up: Option<Instant> = None;
         loop {
-            // Read before draining: whatever was pushed before the flag was set is then seen by this round's drain.
+            // Read before draining: whatever was pushed before the flag was set is then seen by this round's
+            // drain.
             let closing = self.shared.closing.load(Relaxed);
             let more = self.drain();
             self.commit();
@@ -161,9 +162,11 @@ impl Loop {
             Ok(()) => {
                 let telemetry = &self.shared.telemetry;
                 telemetry
+                    .pipeline
                     .write_seconds
                     .observe((clock::now() - now).as_secs_f64());
                 telemetry
+                    .pipeline
                     .written
                     .inc_by(u64::try_from(self.batch.len()).unwrap_or(0));
                 self.batch.clear();
@@ -182,7 +185,7 @@ impl Loop {
                     .as_ref()
                     .map_or(RETRY_FIRST, |retry| (retry.wait * 2).min(RETRY_MAX));
                 let error = format!("{:#}", anyhow::Error::from(error));
-                self.shared.telemetry.write_errors.inc();
+                self.shared.telemetry.pipeline.write_errors.inc();
                 let records = self.batch.len();
                 tracing::error!(
                     records,
@@ -199,6 +202,7 @@ impl Loop {
         if lost > 0 {
             self.shared
                 .telemetry
+                .pipeline
                 .dropped
                 .with_label_values(&["shutdown"])
                 .inc_by(lost);

@@ -1,3 +1,5 @@
+//! What a replica is by its URL, and who is chosen in which state.
+
 use super::*;
 
 fn replica(url: &str) -> Result<Replica, UrlError> {

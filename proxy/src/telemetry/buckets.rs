@@ -1,7 +1,7 @@
 //! Bucket limits in seconds or tokens, and where they come from.
 //!
-//! TTFT and E2E are vLLM's own, so that one query serves both. ITL begins finer than vLLM's 10 ms, which is blind above a
-//! hundred tokens a second; E2E begins finer for embeddings.
+//! TTFT and E2E are vLLM's own, so that one query serves both. ITL begins finer than vLLM's 10 ms, which is
+//! blind above a hundred tokens a second; E2E begins finer for embeddings.
 
 /// Time to first token and queue times: vLLM's limits, a superset of OpenTelemetry's.
 pub(super) const TTFT: [f64; 22] = [

@@ -1,14 +1,16 @@
 //! Model names as labels: bounded, and never taken from a request that nobody answered.
 //!
-//! A label value lives as long as the process. A name becomes one only when a replica lists it or answers with it, and only
-//! the first [`MODELS_MAX`] do; everything else is `other`. So no client can fill the registry.
+//! A label value lives as long as the process. A name becomes one only when a replica lists it or answers
+//! with it, and only the first [`MODELS_MAX`] do; everything else is `other`. So no client can fill the
+//! registry.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use record::Name;
 
-/// Most model names that become labels. Why this number: 64 models are about 11,000 series, which Prometheus takes easily.
+/// Most model names that become labels. Why this number: 64 models are about 11,000 series, which Prometheus
+/// takes easily.
 const MODELS_MAX: usize = 64;
 
 /// The label for a model that is none of the known ones.

@@ -1,8 +1,11 @@
+//! One record through all metrics, and what must never enter them.
+
 use std::time::Duration;
 
 use prometheus::TextEncoder;
 use record::{
-    Attempts, Dialect, Endpoint, Engine, Identity, Outcome, Shape, Sketch, Times, UnixMillis, Usage,
+    Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, Outcome, Shape, Sketch, Times,
+    Tokens, UnixMillis, Usage, UsageSource,
 };
 
 use super::*;

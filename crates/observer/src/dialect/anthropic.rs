@@ -1,7 +1,7 @@
 //! Anthropic messages: typed events, as vLLM, SGLang and llama.cpp serve them at `/v1/messages`.
 //!
-//! `message_start` carries the prompt's usage, `message_delta` the running totals, `message_stop` ends the stream; there is
-//! no `[DONE]`: <https://docs.anthropic.com/en/api/messages-streaming>.
+//! `message_start` carries the prompt's usage, `message_delta` the running totals, `message_stop` ends the
+//! stream; there is no `[DONE]`: <https://docs.anthropic.com/en/api/messages-streaming>.
 
 use record::FinishReason;
 

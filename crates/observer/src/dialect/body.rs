@@ -65,7 +65,8 @@ fn choices(scan: &mut Scan<'_>, answer: &mut Answer) -> Result<(), Malformed> {
     })
 }
 
-/// llama.cpp's `timings` (`server-task.cpp`): exact counts and the engine's own times, sent without being asked for.
+/// llama.cpp's `timings` (`server-task.cpp`): exact counts and the engine's own times, sent without being
+/// asked for.
 pub(crate) fn timings(scan: &mut Scan<'_>, answer: &mut Answer) -> Result<(), Malformed> {
     if scan.kind()? != Kind::Object {
         return scan.skip();

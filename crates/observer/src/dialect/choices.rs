@@ -1,7 +1,7 @@
 //! The `choices` dialects: chat completions, text completions and transcription streams.
 //!
-//! The field rules follow vLLM's `chat_completion/serving.py`, SGLang, llama.cpp, TGI and LMDeploy: a role is not a token,
-//! reasoning is one, and a filled payload is what counts, not the presence of a key.
+//! The field rules follow vLLM's `chat_completion/serving.py`, SGLang, llama.cpp, TGI and LMDeploy: a role is
+//! not a token, reasoning is one, and a filled payload is what counts, not the presence of a key.
 
 use crate::clock::Carried;
 use crate::dialect::{Answer, Reading, is_filled};
@@ -10,7 +10,8 @@ use crate::usage::Report;
 
 use super::body;
 
-/// Longest beginning of an event that is remembered. Why this number: ids, a model name of 256 bytes and a few scalars fit.
+/// Longest beginning of an event that is remembered. Why this number: ids, a model name of 256 bytes and a
+/// few scalars fit.
 const HEAD_LEN_MAX: usize = 512;
 
 /// Reads events whose payload stands in `choices`.
@@ -20,8 +21,8 @@ pub(crate) struct Choices {
     chat: bool,
     /// One choice was asked for: a count in its finish chunk is the count of the whole answer.
     single: bool,
-    /// The bytes of the last event up to the value of `choices`. All events of a stream begin alike (id, model, creation
-    /// time), so one comparison saves walking them.
+    /// The bytes of the last event up to the value of `choices`. All events of a stream begin alike (id,
+    /// model, creation time), so one comparison saves walking them.
     head: Vec<u8>,
 }
 
@@ -167,7 +168,8 @@ impl Chunk {
         let usage_only = empty && self.usage.is_some() && !self.error;
         if let Some(report) = self.usage {
             match self.choice {
-                // Usage beside a choice counts that choice so far (vLLM's continuous_usage_stats); without a choice, all.
+                // Usage beside a choice counts that choice so far (vLLM's continuous_usage_stats); without a
+                // choice, all.
                 Some(choice) => answer.tally.running(choice, report),
                 None => answer.tally.whole(report),
             }

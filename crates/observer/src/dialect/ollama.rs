@@ -1,6 +1,7 @@
 //! Ollama's `/api/chat` and `/api/generate`: newline-delimited JSON, ended by a line with `"done":true`.
 //!
-//! `prompt_eval_count` is left out when the prompt was cached (ollama #2068, #3427): it is unknown then, not zero.
+//! `prompt_eval_count` is left out when the prompt was cached (ollama #2068, #3427): it is unknown then, not
+//! zero.
 
 use std::time::Duration;
 

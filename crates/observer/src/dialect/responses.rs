@@ -1,7 +1,8 @@
 //! OpenAI responses: typed `response.*` events, ended by `response.completed`, `.incomplete` or `.failed`.
 //!
-//! `response.created` and `response.in_progress` come before the engine has begun (vLLM `responses/serving.py`), so the
-//! first event is no token; usage stands in the terminal event; there is no `[DONE]`.
+//! `response.created` and `response.in_progress` come before the engine has begun (vLLM
+//! `responses/serving.py`), so the first event is no token; usage stands in the terminal event; there is no
+//! `[DONE]`.
 
 use crate::clock::Carried;
 use crate::dialect::{Answer, Reading, is_filled};

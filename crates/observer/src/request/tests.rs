@@ -1,3 +1,5 @@
+//! Which fields are read, where the usage option is spliced in, what is refused.
+
 use super::*;
 
 fn read(body: &str) -> Result<RequestFacts, BodyError> {
@@ -25,7 +27,8 @@ fn spliced(body: &str) -> String {
 fn the_fields_of_the_request_are_read_and_those_of_the_prompt_are_not() {
     let facts = read(
         r#"{"messages":[{"role":"user","content":"{\"model\":\"evil\",\"stream\":true}","model":"no"}],
-            "tools":[{"model":"no"}], "model" : "meta/llama", "stream":true,"n":2,"max_tokens":9,"priority":-3}"#,
+            "tools":[{"model":"no"}], "model" : "meta/llama", "stream":true,"n":2,
+            "max_tokens":9,"priority":-3}"#,
     )
     .unwrap();
     assert_eq!(facts.model.as_deref(), Some("meta/llama"));

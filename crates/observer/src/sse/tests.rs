@@ -1,3 +1,5 @@
+//! Framing vectors at every cut, limits, offsets.
+
 use super::*;
 
 type Seen = Vec<(String, String)>;

@@ -127,7 +127,8 @@ proptest! {
     fn any_bytes_at_any_cut_pass_unchanged_and_never_panic(
         bytes in proptest::collection::vec(prop_oneof![
             Just(b"data: ".to_vec()), Just(b"\n".to_vec()), Just(b"\r".to_vec()), Just(b"\r\n\r\n".to_vec()),
-            Just(b"{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}".to_vec()), Just(b"[DONE]".to_vec()),
+            Just(b"{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}".to_vec()),
+            Just(b"[DONE]".to_vec()),
             proptest::collection::vec(any::<u8>(), 0..8),
         ], 0..30),
         seed in cuts(1_000),
@@ -150,8 +151,9 @@ proptest! {
     #[test]
     fn recorded_answers_give_one_record_at_any_split(seed in cuts(3_000), which in 0_usize..5) {
         let (name, dialect) = [
-            ("vllm.raw", Dialect::OpenaiChat), ("vllm-cont.raw", Dialect::OpenaiChat), ("ll.raw", Dialect::OpenaiChat),
-            ("ll-messages.raw", Dialect::Anthropic), ("ll-responses.raw", Dialect::OpenaiResponses),
+            ("vllm.raw", Dialect::OpenaiChat), ("vllm-cont.raw", Dialect::OpenaiChat),
+            ("ll.raw", Dialect::OpenaiChat), ("ll-messages.raw", Dialect::Anthropic),
+            ("ll-responses.raw", Dialect::OpenaiResponses),
         ][which];
         let body = capture(name);
         let cuts: Vec<_> = seed.into_iter().filter(|cut| *cut <= body.len()).collect();

@@ -1,3 +1,5 @@
+//! Payload vectors at every cut, and the removal of the usage chunk.
+
 use std::time::Duration;
 
 use record::{FinishReason, Outcome, Tokens, UsageSource};

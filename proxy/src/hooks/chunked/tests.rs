@@ -1,8 +1,11 @@
+//! The chunked coding, its limits and its ends.
+
 use std::time::Duration;
 
 use super::*;
 
-const HEAD: &[u8] = b"POST /v1/models HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\nX: y\r\n\r\n";
+const HEAD: &[u8] = b"POST /v1/models HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
+    Expect: 100-continue\r\nX: y\r\n\r\n";
 
 fn limits(body: u64) -> Limits {
     Limits {

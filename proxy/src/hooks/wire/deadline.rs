@@ -1,7 +1,7 @@
 //! The deadlines of one connection to a replica.
 //!
-//! A deadline costs one comparison per read: the timer is armed once and looks again when it fires, instead of being reset
-//! at each read.
+//! A deadline costs one comparison per read: the timer is armed once and looks again when it fires, instead
+//! of being reset at each read.
 
 use std::fmt;
 use std::future::Future;

@@ -1,0 +1,181 @@
+//! What can go wrong, one enum per operation. Every message names the file and, where there is one, the fix.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::opening::CORRUPT;
+
+/// Why a ledger cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL has no form that we know.
+    #[error("`{url}` is not a ledger URL; write it like sqlite:///var/lib/streamgauge/streamgauge.db")]
+    Url {
+        /// What was given.
+        url: String,
+    },
+    /// PostgreSQL is not part of this version.
+    #[error(
+        "this version keeps its ledger in SQLite only; write `ledger.url` like sqlite:///path/streamgauge.db"
+    )]
+    Postgres,
+    /// The folder of the file cannot be made.
+    #[error("cannot create the folder `{path}` of the ledger; make it, or choose another `ledger.url`")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The lock file cannot be made.
+    #[error("cannot create `{path}`; the user that runs the proxy needs to write in this folder")]
+    LockFile {
+        /// The lock file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process writes to the file.
+    #[error(
+        "another proxy already writes to the ledger `{path}`; stop it, or give this one its own `ledger.url`"
+    )]
+    Locked {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// The file is a database of something else.
+    #[error("`{path}` is a SQLite database of another program; choose another `ledger.url`")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was written by a newer version.
+    #[error(
+        "the ledger `{path}` has schema {found}, this version knows {known}; run the newer streamgauge on it"
+    )]
+    Newer {
+        /// The ledger.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The SQLite library has the WAL-reset bug.
+    #[error(
+        "SQLite {found} can corrupt a ledger; 3.51.3 or later is needed (sqlite.org/wal.html#walresetbug)"
+    )]
+    OldSqlite {
+        /// Its version.
+        found: String,
+    },
+    /// A corrupt file could not be moved aside.
+    #[error("the ledger `{path}` is corrupt and cannot be moved aside; move it by hand")]
+    MoveAside {
+        /// The ledger.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// SQLite refused.
+    #[error("cannot open the ledger `{path}`; it must be a file that this user may write, on a local disk")]
+    Sqlite {
+        /// The ledger.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+}
+
+/// Why a batch was not stored. Nothing of it is in the ledger: keep it and try again.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// SQLite refused; the transaction is rolled back.
+    #[error("cannot write to the ledger")]
+    Sqlite(#[from] sqlx::Error),
+    /// The file had to be opened again, and could not.
+    #[error("cannot open the ledger again")]
+    Reopen(#[from] OpenError),
+    /// A stored cell cannot be read.
+    #[error("a stored rollup cell cannot be read")]
+    Cell,
+}
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The step is too small for the window, or no whole number of seconds.
+    #[error("{0}")]
+    Step(String),
+    /// The cursor is none that we gave.
+    #[error("the cursor is not one that this API gave out")]
+    Cursor,
+    /// The question takes longer than a reader may take.
+    #[error("the answer takes longer than {} s; choose a shorter window or fewer filters", .0.as_secs())]
+    TooSlow(std::time::Duration),
+    /// The file was written by a newer version.
+    #[error("the ledger has schema {found}, this version knows {known}")]
+    Newer {
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A stored row is not what we write.
+    #[error("a stored row of the ledger cannot be read")]
+    Row,
+    /// SQLite refused.
+    #[error("cannot read the ledger")]
+    Sqlite(#[from] sqlx::Error),
+}
+
+// === impl AppendError ===
+
+impl AppendError {
+    /// One word for a metric's label: `busy`, `full`, `io`, `readonly`, `corrupt`, `open` or `other`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Sqlite(source) => code_word(source),
+            Self::Reopen(_) => "open",
+            Self::Cell => "corrupt",
+        }
+    }
+}
+
+// === impl QueryError ===
+
+impl QueryError {
+    /// Whether the question was at fault, not the ledger.
+    #[must_use]
+    pub const fn is_callers(&self) -> bool {
+        matches!(self, Self::Step(_) | Self::Cursor | Self::TooSlow(_))
+    }
+}
+
+/// The primary result code of SQLite behind an error: the low byte of the extended one.
+pub(crate) fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+/// Whether the file itself is broken: `SQLITE_CORRUPT` or `SQLITE_NOTADB`.
+pub(crate) fn is_corrupt(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Protocol(text) => text == CORRUPT,
+        _ => matches!(primary_code(error), Some(11 | 26)),
+    }
+}
+
+/// Result codes: <https://www.sqlite.org/rescode.html>.
+fn code_word(error: &sqlx::Error) -> &'static str {
+    match primary_code(error) {
+        Some(5 | 6) => "busy",
+        Some(8) => "readonly",
+        Some(10) => "io",
+        Some(11 | 26) => "corrupt",
+        Some(13) => "full",
+        Some(14) => "open",
+        _ => "other",
+    }
+}

@@ -1,0 +1,153 @@
+//! Multi-row INSERTs of records. One statement for many rows is what makes sqlx fast: each statement crosses a
+//! channel to its thread (measured: 20 k rows/s one by one, 270 k rows/s with 900 rows a statement).
+
+use std::sync::Arc;
+
+use record::MetricRecord;
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+
+use crate::columns::{self, RECORD_COLUMNS_LEN, record_columns};
+use crate::dictionary::Entry;
+use crate::identifier::RowId;
+
+/// Rows of one statement, largest first. Few sizes, so that each text is prepared once and found in the cache. The
+/// largest is what SQLite's 32,766 values allow for 61 columns, rounded down.
+const ROWS: [usize; 4] = [512, 64, 8, 1];
+
+/// Texts of the INSERTs.
+#[derive(Debug)]
+pub(crate) struct Inserts {
+    texts: [Arc<str>; ROWS.len()],
+}
+
+/// Hands out row ids. Ids that an earlier run used are stepped over by [`Inserts::insert`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sequence {
+    next: u16,
+}
+
+// === impl Inserts ===
+
+impl Inserts {
+    pub(crate) fn new() -> Self {
+        let row = format!("({})", ["?"; RECORD_COLUMNS_LEN].join(","));
+        let text = |rows: usize| {
+            let values = vec![row.as_str(); rows].join(",");
+            Arc::from(format!(
+                "INSERT INTO request ({}) VALUES {values}",
+                record_columns!()
+            ))
+        };
+        Self {
+            texts: ROWS.map(text),
+        }
+    }
+
+    /// Inserts all records, in the open transaction.
+    pub(crate) async fn insert(
+        &self,
+        connection: &mut SqliteConnection,
+        sequence: &mut Sequence,
+        entries: &[Entry<'_>],
+    ) -> Result<(), sqlx::Error> {
+        let mut rest = entries;
+        for (rows, text) in ROWS.into_iter().zip(&self.texts) {
+            while let Some((chunk, after)) = rest.split_at_checked(rows) {
+                rest = after;
+                self.chunk(connection, sequence, chunk, text).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn chunk(
+        &self,
+        connection: &mut SqliteConnection,
+        sequence: &mut Sequence,
+        chunk: &[Entry<'_>],
+        text: &Arc<str>,
+    ) -> Result<(), sqlx::Error> {
+        let mut arguments = SqliteArguments::default();
+        sqlx::Arguments::reserve(&mut arguments, chunk.len() * RECORD_COLUMNS_LEN, 0);
+        for Entry { record, ids } in chunk {
+            columns::bind(&mut arguments, sequence.id(record), record, ids)?;
+        }
+        // The text is made of our own column names and question marks.
+        let insert = sqlx::query_with(AssertSqlSafe(Arc::clone(text)), arguments);
+        match insert.execute(&mut *connection).await {
+            Ok(_) => Ok(()),
+            // The statement alone is undone (SQLite's ABORT), the transaction goes on.
+            Err(error) if is_taken(&error) => self.one_by_one(connection, sequence, chunk).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The sequence wraps after 65,536 requests, so a long request may meet the id of a short one that began in the
+    /// same millisecond. Each row then looks for the next free id.
+    async fn one_by_one(
+        &self,
+        connection: &mut SqliteConnection,
+        sequence: &mut Sequence,
+        chunk: &[Entry<'_>],
+    ) -> Result<(), sqlx::Error> {
+        let [.., single] = &self.texts;
+        for Entry { record, ids } in chunk {
+            let wanted = sequence.id(record);
+            let id = free_id(connection, wanted).await?;
+            let mut arguments = SqliteArguments::default();
+            columns::bind(&mut arguments, id, record, ids)?;
+            sqlx::query_with(AssertSqlSafe(Arc::clone(single)), arguments)
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Sequence ===
+
+impl Sequence {
+    /// Goes on after the newest stored row.
+    pub(crate) async fn resume(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
+        let (newest,): (Option<i64>,) = sqlx::query_as("SELECT max(id) FROM request")
+            .fetch_one(connection)
+            .await?;
+        Ok(Self {
+            next: newest.map_or(0, |id| RowId(id).sequence().wrapping_add(1)),
+        })
+    }
+
+    fn id(&mut self, record: &MetricRecord) -> RowId {
+        let sequence = self.next;
+        self.next = self.next.wrapping_add(1);
+        // One SQLite file has one writer, so its instance is always 0.
+        RowId::new(record.started_at, 0, sequence)
+    }
+}
+
+/// The first free id from `wanted` on. Only a moment with more than 65,536 requests runs into the next one.
+async fn free_id(connection: &mut SqliteConnection, wanted: RowId) -> Result<RowId, sqlx::Error> {
+    let taken: Option<(i64,)> = sqlx::query_as("SELECT id FROM request WHERE id = ?1")
+        .bind(wanted.0)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if taken.is_none() {
+        return Ok(wanted);
+    }
+    // The end of the run of taken ids that begins here: the first row whose successor is free.
+    let (last,): (i64,) = sqlx::query_as(
+        "SELECT id FROM request AS taken WHERE id >= ?1 \
+         AND NOT EXISTS (SELECT 1 FROM request WHERE id = taken.id + 1) ORDER BY id LIMIT 1",
+    )
+    .bind(wanted.0)
+    .fetch_one(connection)
+    .await?;
+    Ok(RowId(last + 1))
+}
+
+fn is_taken(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}

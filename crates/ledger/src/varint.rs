@@ -1,0 +1,73 @@
+//! Variable-length integers: seven bits a byte, low bits first. The alphabet of stored cells.
+
+/// Appends a number; small numbers take one byte.
+pub(crate) fn put(bytes: &mut Vec<u8>, mut value: u64) {
+    loop {
+        let [low, ..] = value.to_le_bytes();
+        value >>= 7;
+        if value == 0 {
+            bytes.push(low & 0x7f);
+            return;
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+/// Takes a number off the front; `None` when the bytes end early or hold more than 64 bits.
+pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let low = u64::from(byte & 0x7f);
+        if shift == 63 && low > 1 {
+            return None;
+        }
+        value |= low << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Takes `len` bytes off the front; `None` when there are fewer.
+pub(crate) fn take_slice<'b>(bytes: &mut &'b [u8], len: u64) -> Option<&'b [u8]> {
+    let len = usize::try_from(len).ok()?;
+    let (head, rest) = bytes.split_at_checked(len)?;
+    *bytes = rest;
+    Some(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_back_from_their_bytes() {
+        let numbers = [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX];
+        let mut bytes = Vec::new();
+        for number in numbers {
+            put(&mut bytes, number);
+        }
+        let mut rest = bytes.as_slice();
+        for number in numbers {
+            assert_eq!(take(&mut rest), Some(number));
+        }
+        assert!(rest.is_empty(), "nothing is left over");
+    }
+
+    #[test]
+    fn cut_and_oversized_numbers_are_refused() {
+        assert_eq!(take(&mut [0x80_u8].as_slice()), None, "cut in the middle");
+        assert_eq!(take(&mut [0xff_u8; 11].as_slice()), None, "more than 64 bits");
+        let mut over = [0xff_u8; 10];
+        over[9] = 0x02;
+        assert_eq!(take(&mut over.as_slice()), None, "bit 65 is set");
+        assert_eq!(
+            take_slice(&mut [1_u8, 2].as_slice(), 3),
+            None,
+            "fewer bytes than promised"
+        );
+    }
+}

@@ -1,0 +1,192 @@
+//! What a question may name: dimensions to filter and group by, and the metrics of a time series.
+
+use std::fmt;
+
+/// Makes an enum whose variants have one word everywhere, and a list of all of them.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum $name {
+            $($(#[$vmeta])* $variant,)+
+        }
+
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The one word for this value in JSON, in URLs and on the screen.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The value that a word stands for; `None` for a word that is none of ours.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// A property that requests can be grouped by.
+    Dimension {
+        /// The model that answered, else the one that was asked for.
+        Model = "model",
+        /// The pool that took the request.
+        Pool = "pool",
+        /// The replica of the last attempt.
+        Replica = "replica",
+        /// What was asked for, by path.
+        Endpoint = "endpoint",
+        /// How the request ended.
+        Outcome = "outcome",
+        /// Whether a stream was asked for: `true` or `false`.
+        Stream = "stream",
+        /// The hash or alias of the API key.
+        Key = "key",
+        /// The hash of the end user.
+        User = "user",
+        /// Why choice 0 ended.
+        FinishReason = "finish_reason",
+        /// The class of the error.
+        ErrorType = "error_type",
+    }
+}
+
+words! {
+    /// What a time series shows. Percentiles come from merged sketches, never from averages.
+    Metric {
+        /// Requests that began in the bucket.
+        Requests = "requests",
+        /// Requests per second.
+        RequestsPerSecond = "requests_per_second",
+        /// Failures of the serving side over all requests.
+        ErrorRate = "error_rate",
+        /// Requests that met the service goals over those that could have.
+        Goodput = "goodput",
+        /// Median time to first token.
+        TtftP50 = "ttft_p50",
+        /// 90th percentile of the time to first token.
+        TtftP90 = "ttft_p90",
+        /// 95th percentile of the time to first token.
+        TtftP95 = "ttft_p95",
+        /// 99th percentile of the time to first token.
+        TtftP99 = "ttft_p99",
+        /// Mean time to first token.
+        TtftMean = "ttft_mean",
+        /// Mean of all gaps between token arrivals.
+        ItlMean = "itl_mean",
+        /// Median gap between token arrivals.
+        ItlP50 = "itl_p50",
+        /// 95th percentile of the gaps between token arrivals.
+        ItlP95 = "itl_p95",
+        /// 99th percentile of the gaps between token arrivals.
+        ItlP99 = "itl_p99",
+        /// Mean time per output token.
+        TpotMean = "tpot_mean",
+        /// Median time per output token.
+        TpotP50 = "tpot_p50",
+        /// 90th percentile of the time per output token.
+        TpotP90 = "tpot_p90",
+        /// 95th percentile of the time per output token.
+        TpotP95 = "tpot_p95",
+        /// 99th percentile of the time per output token.
+        TpotP99 = "tpot_p99",
+        /// Mean time of the whole request.
+        E2eMean = "e2e_mean",
+        /// Median time of the whole request.
+        E2eP50 = "e2e_p50",
+        /// 90th percentile of the time of the whole request.
+        E2eP90 = "e2e_p90",
+        /// 95th percentile of the time of the whole request.
+        E2eP95 = "e2e_p95",
+        /// 99th percentile of the time of the whole request.
+        E2eP99 = "e2e_p99",
+        /// 95th percentile of the wait for a replica.
+        QueueP95 = "queue_p95",
+        /// 99th percentile of the time spent in our own code.
+        OverheadP99 = "overhead_p99",
+        /// Prompt tokens per second, of requests that reported them.
+        PromptTokens = "prompt_tokens",
+        /// Generated tokens per second, of requests that reported them.
+        CompletionTokens = "completion_tokens",
+        /// Cached prompt tokens per second, of requests that reported them.
+        CachedTokens = "cached_tokens",
+    }
+}
+
+/// The unit of a metric's values.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unit {
+    /// A number of requests.
+    Count,
+    /// 0 to 1.
+    Ratio,
+    /// Milliseconds.
+    Milliseconds,
+    /// Something per second.
+    PerSecond,
+}
+
+// === impl Metric ===
+
+impl Metric {
+    /// The unit of the values.
+    #[must_use]
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::Requests => Unit::Count,
+            Self::ErrorRate | Self::Goodput => Unit::Ratio,
+            Self::RequestsPerSecond | Self::PromptTokens | Self::CompletionTokens | Self::CachedTokens => {
+                Unit::PerSecond
+            }
+            _ => Unit::Milliseconds,
+        }
+    }
+}
+
+// === impl Unit ===
+
+impl Unit {
+    /// The word for this unit in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Ratio => "ratio",
+            Self::Milliseconds => "ms",
+            Self::PerSecond => "per_second",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_reads_back() {
+        for metric in Metric::ALL {
+            assert_eq!(Metric::parse(metric.as_str()), Some(*metric));
+        }
+        for dimension in Dimension::ALL {
+            assert_eq!(Dimension::parse(dimension.as_str()), Some(*dimension));
+        }
+        assert_eq!(Dimension::parse("1; DROP TABLE request"), None);
+    }
+
+    #[test]
+    fn spans_are_milliseconds() {
+        assert_eq!(Metric::TtftP95.unit().as_str(), "ms");
+        assert_eq!(Metric::CompletionTokens.unit().as_str(), "per_second");
+    }
+}

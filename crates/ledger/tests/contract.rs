@@ -1,0 +1,15 @@
+//! The promises of the ledger, tested from outside through files on disk.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+#[path = "contract/faults.rs"]
+mod faults;
+#[path = "contract/figures.rs"]
+mod figures;
+#[path = "contract/pages.rs"]
+mod pages;
+#[path = "contract/retention.rs"]
+mod retention;
+#[path = "contract/rollups.rs"]
+mod rollups;
+#[path = "contract/support.rs"]
+mod support;

@@ -1,0 +1,102 @@
+//! The two processes that `up` supervises; each also runs alone.
+
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use proxy::sockets::{Inherited, SOCKETS_ENV};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{ApiOptions, ChildOptions};
+use crate::config::{Config, Environment, load, load_resolved};
+use crate::failure::Failure;
+use crate::preflight::{self, API_LISTEN, LISTEN, OPS_LISTEN, Setting};
+
+/// Runs the proxy until a signal ends it. Blocks.
+///
+/// # Errors
+/// When it cannot start.
+pub(crate) fn proxy(options: &ChildOptions, env: &Environment) -> Result<(), Failure> {
+    let config = configuration(options, env)?;
+    let mut settings = config.proxy_settings();
+    if options.parent.is_some() {
+        let sockets = env.get(SOCKETS_ENV).and_then(Inherited::parse);
+        settings.inherited = sockets.context("reading the list of the supervisor's sockets")?;
+    } else {
+        for address in &settings.listen {
+            must_be_free(address, LISTEN)?;
+        }
+        must_be_free(&settings.ops_listen, OPS_LISTEN)?;
+    }
+    preflight::ledger(&settings.ledger)?;
+    Ok(proxy::run(settings)?)
+}
+
+/// Runs the metrics API until a signal ends it. Blocks.
+///
+/// # Errors
+/// When it cannot start.
+pub(crate) fn metrics_api(options: &ApiOptions, env: &Environment) -> Result<(), Failure> {
+    let config = configuration(&options.child, env)?;
+    let settings = config.metrics_api_settings();
+    let listener = if options.inherited {
+        inherited().context("taking over the socket of the supervisor")?
+    } else {
+        preflight::bind(&settings.listen.to_string(), API_LISTEN)?
+    };
+    preflight::ledger(&settings.ledger)?;
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    Ok(runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener).context("serving the API's port")?;
+        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        metrics_api::serve(listener, settings, metrics_api::Clock::system(), stop).await
+    })?)
+}
+
+fn configuration(options: &ChildOptions, env: &Environment) -> Result<Config, Failure> {
+    if let Some(parent) = options.parent {
+        die_with(parent)?;
+    }
+    let path = options.options.config.as_deref();
+    Ok(match (options.resolved, path) {
+        (true, Some(path)) => load_resolved(path)?,
+        _ => load(path, env, &options.options.flags())?,
+    })
+}
+
+/// A child without its supervisor would keep the port and never be restarted: it drains when the supervisor
+/// is gone.
+fn die_with(parent: u32) -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::TERM))
+        .context("asking to be told of the supervisor's end")?;
+    // The supervisor may have died before the line above; then nobody will tell.
+    let alive = getppid()
+        .map(Pid::as_raw_nonzero)
+        .is_some_and(|pid| u32::try_from(pid.get()) == Ok(parent));
+    ensure!(alive, "the supervisor is gone");
+    Ok(())
+}
+
+/// Libraries say only "address in use"; this says it with the key. The port may still be taken in between;
+/// then the library's words have to do.
+fn must_be_free(address: &str, setting: Setting) -> Result<()> {
+    preflight::bind(address, setting).map(drop)
+}
+
+/// The listening socket that the supervisor put in the place of our standard input.
+fn inherited() -> Result<TcpListener> {
+    let listener = TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    listener
+        .local_addr()
+        .map_err(|_| anyhow!("standard input is not a listening socket"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}

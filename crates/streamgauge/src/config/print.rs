@@ -1,0 +1,141 @@
+//! The whole configuration as YAML: for people with secrets masked, for our own children with secrets shown.
+
+use std::time::Duration;
+
+use proxy::UsageMode;
+use record::units::{format_bytes, format_duration};
+use saphyr::{Mapping, Scalar, Yaml, YamlEmitter};
+
+use super::decode::Config;
+
+/// Whether secrets are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Secrets {
+    /// For people: a fixed mask that says nothing about the secret, not even its length.
+    Masked,
+    /// For a child process, through a file that only this user can read.
+    Shown,
+}
+
+const MASK: &str = "********";
+
+// === impl Config ===
+
+impl Config {
+    /// Every key with its effective value. With secrets shown, reading it back gives the same configuration.
+    pub(crate) fn to_yaml(&self, secrets: Secrets) -> String {
+        let root = mapping([
+            ("proxy", self.proxy_yaml()),
+            ("pools", Yaml::Sequence(vec![self.pool_yaml(secrets)])),
+            ("metrics_api", self.metrics_api_yaml(secrets)),
+            ("ledger", mapping([("url", text(&self.proxy.ledger))])),
+        ]);
+        let mut yaml = String::new();
+        // The emitter fails only where its writer fails, and a string takes everything.
+        let _ = YamlEmitter::new(&mut yaml).dump(&root);
+        let body = yaml.strip_prefix("---\n").unwrap_or(&yaml);
+        format!("{body}\n")
+    }
+
+    fn proxy_yaml(&self) -> Yaml<'static> {
+        let proxy = self.proxy_settings();
+        let limits = proxy.limits;
+        mapping([
+            ("instance", text(&proxy.instance)),
+            ("listen", texts(&proxy.listen)),
+            ("ops_listen", text(&proxy.ops_listen)),
+            ("threads", number(proxy.threads)),
+            ("max_connections", number(limits.connections)),
+            ("max_in_flight", number(limits.in_flight)),
+            ("max_body", text(&format_bytes(limits.body))),
+            (
+                "max_head",
+                text(&format_bytes(u64::try_from(limits.head).unwrap_or(u64::MAX))),
+            ),
+            ("head_deadline", span(limits.head_deadline)),
+            ("body_deadline", span(limits.body_deadline)),
+            ("idle", span(limits.idle)),
+            ("grace", span(proxy.grace)),
+            ("shutdown_lag", span(proxy.shutdown_lag)),
+        ])
+    }
+
+    fn pool_yaml(&self, secrets: Secrets) -> Yaml<'static> {
+        let pool = &self.proxy.pool;
+        let urls: Vec<String> = pool.replicas.iter().map(|replica| replica.url.clone()).collect();
+        let usage = match pool.usage {
+            UsageMode::Inject => "inject",
+            UsageMode::Passthrough => "passthrough",
+        };
+        mapping([
+            ("name", text(&pool.name)),
+            ("replicas", texts(&urls)),
+            (
+                "timeouts",
+                mapping([
+                    ("connect", span(pool.timeouts.connect)),
+                    ("first_byte", span(pool.timeouts.first_byte)),
+                    ("idle", span(pool.timeouts.idle)),
+                    ("total", span(pool.timeouts.total)),
+                    ("keepalive", span(pool.timeouts.keepalive)),
+                ]),
+            ),
+            (
+                "health",
+                mapping([
+                    ("path", text(&pool.health.path)),
+                    ("interval", span(pool.health.interval)),
+                    ("timeout", span(pool.health.timeout)),
+                    (
+                        "failures",
+                        Yaml::Value(Scalar::Integer(pool.health.failures.into())),
+                    ),
+                ]),
+            ),
+            ("usage", text(usage)),
+            ("upstream_key", secret(pool.upstream_key.as_deref(), secrets)),
+        ])
+    }
+
+    fn metrics_api_yaml(&self, secrets: Secrets) -> Yaml<'static> {
+        let api = self.metrics_api_settings();
+        mapping([
+            ("listen", text(&api.listen.to_string())),
+            ("cors_origins", texts(&api.cors_origins)),
+            ("token", secret(api.token.as_deref(), secrets)),
+            ("proxy_url", text(&api.proxy_url)),
+        ])
+    }
+}
+
+fn mapping<const N: usize>(entries: [(&'static str, Yaml<'static>); N]) -> Yaml<'static> {
+    let mut map = Mapping::new();
+    for (key, value) in entries {
+        map.insert(text(key), value);
+    }
+    Yaml::Mapping(map)
+}
+
+fn text(text: &str) -> Yaml<'static> {
+    Yaml::Value(Scalar::String(text.to_owned().into()))
+}
+
+fn texts(items: &[String]) -> Yaml<'static> {
+    Yaml::Sequence(items.iter().map(|item| text(item)).collect())
+}
+
+fn number(count: usize) -> Yaml<'static> {
+    Yaml::Value(Scalar::Integer(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+fn span(span: Duration) -> Yaml<'static> {
+    text(&format_duration(span))
+}
+
+fn secret(secret: Option<&str>, secrets: Secrets) -> Yaml<'static> {
+    match (secret, secrets) {
+        (None, _) => Yaml::Value(Scalar::Null),
+        (Some(_), Secrets::Masked) => text(MASK),
+        (Some(secret), Secrets::Shown) => text(secret),
+    }
+}

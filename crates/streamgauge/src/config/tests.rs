@@ -1,0 +1,195 @@
+//! The configuration as a whole: layers, complaints, the way back through YAML.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+
+/// A file with this text, in a folder that goes away with it.
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("streamgauge.yaml");
+    fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn loaded(text: &str, env: &Environment, flags: &Flags) -> Result<Config, Problems> {
+    let (_folder, path) = file(text);
+    load(Some(&path), env, flags)
+}
+
+/// The complaints about a file, without the name of its folder.
+fn complaints(text: &str, env: &Environment) -> Vec<String> {
+    let (folder, path) = file(text);
+    let folder = format!("{}/", folder.path().display());
+    let problems = load(Some(&path), env, &Flags::default()).expect_err("the file must be refused");
+    problems
+        .to_string()
+        .lines()
+        .map(|line| line.replace(&folder, ""))
+        .collect()
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let config = load(None, &Environment::default(), &Flags::default()).unwrap();
+    assert_eq!(config.proxy.listen, ["0.0.0.0:8001"]);
+    assert_eq!(config.proxy.ops_listen, "127.0.0.1:8003");
+    assert_eq!(config.metrics_api.listen.to_string(), "127.0.0.1:8002");
+    assert_eq!(
+        config.proxy.pool.replicas[0].url, "http://127.0.0.1:8000",
+        "vLLM's own default"
+    );
+    assert_eq!(config.metrics_api_settings().proxy_url, "http://localhost:8001");
+    assert!(
+        config.proxy_settings().instance.ends_with(":8001"),
+        "the host's name and the port"
+    );
+}
+
+#[test]
+fn flags_win_over_variables_over_old_names_over_the_file() {
+    let text = "ledger: {url: 'sqlite://file.db'}\nproxy: {listen: ['127.0.0.1:1'], max_body: 1MiB}\n";
+    let env = Environment::of([
+        ("DB_PATH", "old.db"),
+        ("PROXY_PORT", "2"),
+        ("STREAMGAUGE_PROXY__LISTEN", "127.0.0.1:3"),
+    ]);
+    let flags = Flags {
+        listen: vec!["127.0.0.1:4".to_owned()],
+        ..Flags::default()
+    };
+    let config = loaded(text, &env, &flags).unwrap();
+    assert_eq!(config.proxy.listen, ["127.0.0.1:4"], "the flag wins");
+    assert_eq!(
+        config.proxy.ledger, "sqlite://old.db",
+        "the old name wins over the file"
+    );
+    assert_eq!(
+        config.proxy.limits.body,
+        1 << 20,
+        "the file wins over the default"
+    );
+    let config = loaded(text, &env, &Flags::default()).unwrap();
+    assert_eq!(
+        config.proxy.listen,
+        ["127.0.0.1:3"],
+        "the new name wins over the old one"
+    );
+}
+
+#[test]
+fn every_complaint_names_its_line_its_key_and_the_way_out() {
+    let text = "proxy:\n  listen: [8001]\n  max_bdy: 1MiB\n  grace: 5\npools:\n  - replicas:\n\
+                \x20     - 10.0.0.1:8000\n      - http://h:1/v1\n    upstream_key: ${KEY_OF_NOBODY}\n\
+                ledger: {url: a.db}\ncolour: red\n";
+    let lines = complaints(text, &Environment::default());
+    for (start, hint) in [
+        ("streamgauge.yaml:2: proxy.listen[0]: ", "0.0.0.0:8001"),
+        ("streamgauge.yaml:3: proxy.max_bdy: ", "did you mean `max_body`?"),
+        ("streamgauge.yaml:4: proxy.grace: ", "250ms"),
+        (
+            "streamgauge.yaml:7: pools[0].replicas[0]: ",
+            "write http://10.0.0.1:8000",
+        ),
+        (
+            "streamgauge.yaml:8: pools[0].replicas[1]: ",
+            "write only http://h:1",
+        ),
+        (
+            "streamgauge.yaml:9: pools[0].upstream_key: ",
+            "`KEY_OF_NOBODY` is not set",
+        ),
+        ("streamgauge.yaml:10: ledger.url: ", "sqlite://a.db"),
+        (
+            "streamgauge.yaml:11: colour: ",
+            "known here: ledger, proxy, pools, metrics_api",
+        ),
+    ] {
+        let found = lines.iter().find(|line| line.starts_with(start));
+        assert!(
+            found.is_some_and(|line| line.contains(hint)),
+            "{start}...{hint} not in {lines:#?}"
+        );
+    }
+    assert_eq!(lines.len(), 8, "one line each: {lines:#?}");
+}
+
+#[test]
+fn a_variable_is_named_when_it_is_wrong() {
+    let env = Environment::of([
+        ("STREAMGAUGE_PROXY__MAX_BDY", "1MiB"),
+        ("STREAMGAUGE_PROXY__GRACE", "soon"),
+    ]);
+    let lines = complaints("", &env);
+    assert!(
+        lines[0].starts_with("environment variable STREAMGAUGE_PROXY__GRACE: proxy.grace: "),
+        "{lines:?}"
+    );
+    assert!(lines[1].contains("STREAMGAUGE_PROXY__MAX_BDY"), "{lines:?}");
+}
+
+#[test]
+fn a_second_pool_is_refused_in_words() {
+    let lines = complaints("pools:\n  - name: a\n  - name: b\n", &Environment::default());
+    assert_eq!(
+        lines,
+        ["streamgauge.yaml:3: pools: this version serves one pool; put all replicas into the first"]
+    );
+}
+
+#[test]
+fn one_address_for_two_listeners_is_refused() {
+    let lines = complaints(
+        "metrics_api:\n  listen: 127.0.0.1:8003\n",
+        &Environment::default(),
+    );
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].contains("metrics_api.listen") && lines[0].contains("proxy.ops_listen"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn yaml_with_secrets_shown_reads_back_to_the_same() {
+    let text = "proxy: {listen: ['127.0.0.1:0', '[::1]:0'], grace: 90s, threads: 3}\n\
+                pools: [{name: chat, replicas: [{url: 'http://a:1'}, 'https://b'], usage: passthrough, \
+                upstream_key: '123', timeouts: {connect: 250ms}, health: {failures: 7}}]\n\
+                metrics_api: {token: 'sec${ret}', cors_origins: ['https://x.example']}\n";
+    let config = loaded(text, &Environment::of([("ret", "$${ret}")]), &Flags::default()).unwrap();
+    let (_folder, path) = file(&config.to_yaml(Secrets::Shown));
+    let again = load_resolved(&path).unwrap();
+    assert_eq!(
+        format!("{:?}", again.proxy_settings()),
+        format!("{:?}", config.proxy_settings())
+    );
+    let (api, api_again) = (config.metrics_api_settings(), again.metrics_api_settings());
+    assert_eq!(
+        format!("{api_again:?}"),
+        format!("{api:?}"),
+        "no second substitution either"
+    );
+    assert_eq!(again.proxy.pool.timeouts.connect, Duration::from_millis(250));
+}
+
+#[test]
+fn masked_yaml_shows_no_secret_and_its_presence() {
+    let text = "pools: [{upstream_key: hunter2}]\nmetrics_api: {token: hunter3}\n";
+    let config = loaded(text, &Environment::default(), &Flags::default()).unwrap();
+    let yaml = config.to_yaml(Secrets::Masked);
+    assert!(!yaml.contains("hunter"), "{yaml}");
+    assert_eq!(yaml.matches("********").count(), 2, "{yaml}");
+    let none = load(None, &Environment::default(), &Flags::default()).unwrap();
+    assert!(
+        !none.to_yaml(Secrets::Masked).contains("****"),
+        "no mask where there is no secret"
+    );
+}
+
+#[test]
+fn a_wrong_secret_is_never_repeated() {
+    let lines = complaints("metrics_api: {token: 'hunter two'}\n", &Environment::default());
+    assert!(!lines.concat().contains("hunter"), "{lines:?}");
+}

@@ -1,0 +1,10 @@
+//! The real binary from outside: between real sockets, with the record that each request leaves, and its own
+//! end.
+
+mod bytes;
+mod ends;
+mod exchange;
+mod limits;
+mod records;
+mod supervisor;
+mod up;

@@ -1,0 +1,180 @@
+//! `up` from outside: where it listens, and what clients notice of crashes, replacements and the end.
+//! Nothing.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use simulator::{Settings, Simulator, TokenRange, wait_until};
+
+use crate::up::{DEADLINE, Up, ask, is_alive, send};
+
+const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
+
+/// A replica whose answers take about a second: long enough to be in the middle of one, short enough to wait
+/// for.
+async fn replica() -> Simulator {
+    let settings = Settings {
+        models: vec!["m".to_owned()],
+        ttft: Duration::from_millis(20),
+        itl: Duration::from_millis(25),
+        jitter: 0.0,
+        tokens: TokenRange { min: 40, max: 40 },
+        ..Settings::default()
+    };
+    Simulator::start(settings).await.expect("a free port")
+}
+
+async fn waited(what: &str, condition: impl FnMut() -> bool) {
+    let waited = wait_until(what, DEADLINE, condition).await;
+    assert!(waited.is_ok(), "{waited:?}");
+}
+
+/// Begins a stream and returns once the replica works on it.
+async fn streaming(up: &Up, replica: &Simulator) -> tokio::task::JoinHandle<String> {
+    let before = replica.stats().running();
+    let address = up.proxy.clone();
+    let stream = tokio::spawn(async move { ask(&address, "POST", "/v1/chat/completions", STREAM).await });
+    waited("the stream to reach the replica", || {
+        replica.stats().running() > before
+    })
+    .await;
+    stream
+}
+
+async fn assert_whole(stream: tokio::task::JoinHandle<String>) {
+    let text = stream.await.expect("the client does not panic");
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    assert!(
+        text.contains("data: [DONE]"),
+        "the stream came to its end: {text}"
+    );
+}
+
+#[tokio::test]
+async fn the_start_tells_where_and_in_front_of_what() {
+    let replica = replica().await;
+    let nobody = "http://127.0.0.1:9";
+    let up = Up::start(&["--upstream", &replica.url(), "--upstream", nobody]).await;
+    let block = up.banner.join("\n");
+    assert!(block.contains("replicas   1 of 2 answers"), "{block}");
+    assert!(block.contains(&format!("{}   up, m", replica.url())), "{block}");
+    assert!(
+        block.contains(&format!("{nobody}   DOWN, connection refused")),
+        "{block}"
+    );
+    assert!(!up.proxy.ends_with(":0"), "the real port is told: {}", up.proxy);
+    let answer = ask(&up.proxy, "GET", "/v1/models", "").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for (address, path) in [(&up.ops, "/healthz"), (&up.api, "/healthz")] {
+        let answer = ask(address, "GET", path, "").await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200"),
+            "{path} at {address}: {answer}"
+        );
+    }
+    assert!(up.stop().await.success(), "SIGTERM ends with 0");
+}
+
+#[tokio::test]
+async fn a_client_that_comes_while_the_proxy_is_dead_is_served() {
+    let replica = replica().await;
+    let up = Up::start(&["--upstream", &replica.url()]).await;
+    let dead = up.proxy_pid().expect("a proxy runs");
+    send(dead, Signal::KILL);
+    waited("the proxy to be dead", || !is_alive(dead)).await;
+    let answer = ask(&up.proxy, "GET", "/v1/models", "").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200"),
+        "the backlog outlives the proxy: {answer}"
+    );
+    assert_ne!(up.proxy_pid(), Some(dead), "another proxy answered");
+    up.logged("proxy was killed by signal 9").await;
+    assert!(up.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_dead_api_comes_back_on_its_port() {
+    let up = Up::start(&["--upstream", "http://127.0.0.1:9"]).await;
+    let dead = up.children()["metrics-api"];
+    send(dead, Signal::KILL);
+    waited("the API to be dead", || !is_alive(dead)).await;
+    let answer = ask(&up.api, "GET", "/healthz", "").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(up.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_replacement_breaks_no_stream_and_refuses_nobody() {
+    let replica = replica().await;
+    let up = Up::start(&["--upstream", &replica.url()]).await;
+    let old = up.proxy_pid().expect("a proxy runs");
+    let stream = streaming(&up, &replica).await;
+    up.signal(Signal::QUIT);
+    up.logged("proxy was replaced").await;
+    assert!(is_alive(old), "the old proxy still has a stream to finish");
+    let answer = ask(&up.proxy, "GET", "/v1/models", "").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_whole(stream).await;
+    waited("the old proxy to leave", || !is_alive(old)).await;
+    let answer = ask(&up.ops, "GET", "/readyz", "").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200"),
+        "the ops port leads to the new proxy: {answer}"
+    );
+    assert!(up.stop().await.success());
+}
+
+#[tokio::test]
+async fn the_end_lets_a_running_stream_finish() {
+    let replica = replica().await;
+    let mut up = Up::start(&["--upstream", &replica.url()]).await;
+    let stream = streaming(&up, &replica).await;
+    up.signal(Signal::TERM);
+    assert_whole(stream).await;
+    assert!(up.ended().await.success(), "{:#?}", up.log());
+}
+
+#[tokio::test]
+async fn children_do_not_outlive_a_killed_supervisor() {
+    let mut up = Up::start(&["--upstream", "http://127.0.0.1:9"]).await;
+    let children = up.children();
+    assert_eq!(children.keys().collect::<Vec<_>>(), ["metrics-api", "proxy"]);
+    up.signal(Signal::KILL);
+    up.ended().await;
+    waited("both children to leave", || {
+        children.values().all(|pid| !is_alive(*pid))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reload_takes_a_right_file_and_refuses_a_wrong_one() {
+    let (first, second) = (replica().await, replica().await);
+    let folder = tempfile::tempdir().expect("a folder for the file");
+    let path = folder.path().join("a.yaml");
+    let write = |text: String| std::fs::write(&path, text).expect("the file is written");
+    write(format!("pools: [{{replicas: ['{}']}}]\n", first.url()));
+    let up = Up::start(&["--config", &path.display().to_string()]).await;
+
+    write("pools: [{replcas: []}]\n".to_owned());
+    up.signal(Signal::HUP);
+    up.logged("did you mean `replicas`?").await;
+    let served = first.stats().requests();
+    ask(&up.proxy, "POST", "/v1/chat/completions", STREAM).await;
+    assert!(first.stats().requests() > served, "the old configuration goes on");
+
+    let old = up.proxy_pid().expect("a proxy runs");
+    write(format!("pools: [{{replicas: ['{}']}}]\n", second.url()));
+    up.signal(Signal::HUP);
+    up.logged("proxy was replaced").await;
+    // Both accept while the old one leaves.
+    waited("the old proxy to leave", || !is_alive(old)).await;
+    let completed = second.stats().completed();
+    let answer = ask(&up.proxy, "POST", "/v1/chat/completions", STREAM).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    waited("the second replica to have answered", || {
+        second.stats().completed() > completed
+    })
+    .await;
+    assert!(up.stop().await.success());
+}

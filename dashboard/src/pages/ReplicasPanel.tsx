@@ -1,0 +1,181 @@
+/** The replicas: their state now and their figures in the window, each cell against its peers. */
+import type { Schemas } from "../api/client";
+import { useReplicas } from "../api/queries";
+import { age, count, duration, joined, rateFigure, share, UNKNOWN } from "../lib/format";
+import type { Tone } from "../lib/outcome";
+import { distanceFromPeers } from "../lib/sort";
+import { type ColumnSpec, DataTable } from "../ui/DataTable";
+import { Empty, Panel } from "../ui/Panel";
+import { Badge, Meter, Name } from "../ui/parts";
+import { Answered } from "./Answered";
+import { useNow } from "./clock";
+import { usePage } from "./usePage";
+
+type Replica = Schemas["ReplicaRow"];
+type Proxy = Schemas["ProxyRow"];
+
+const STATE_TONES: Readonly<Record<string, Tone>> = {
+  up: "good",
+  down: "bad",
+  draining: "warn",
+  unknown: "quiet",
+};
+
+/** Differences below these are trifles, whatever the median is. */
+const ENOUGH = { ttftMs: 5, itlMs: 1, share: 0.001 } as const;
+
+/** The panel. */
+export function ReplicasPanel() {
+  const { scope, address, setFilter } = usePage();
+  const asked = useReplicas(scope);
+  return (
+    <Panel
+      id="replicas"
+      title="Replicas"
+      size="half"
+      actions={<Proxies proxies={asked.data?.proxies} />}
+    >
+      <Answered asked={asked} what="The replicas" shape="rows">
+        {({ replicas }) =>
+          replicas.length === 0 ? (
+            <Empty title="No replica is known.">
+              No proxy has written to this ledger yet, and no request names a replica.
+            </Empty>
+          ) : (
+            <DataTable
+              caption="Replicas, with their figures in the window"
+              columns={columnsFor(replicas)}
+              rows={replicas}
+              rowKey={(row) => `${row.pool ?? ""} ${row.replica}`}
+              tone={(row) => (row.state === "down" ? "bad" : undefined)}
+              selected={null}
+              openLabel={(row) => `Show only ${row.replica}`}
+              onOpen={(row) => {
+                const set = address.filters.replica === row.replica;
+                setFilter("replica", set ? null : row.replica);
+              }}
+            />
+          )
+        }
+      </Answered>
+    </Panel>
+  );
+}
+
+function columnsFor(replicas: readonly Replica[]): readonly ColumnSpec<Replica>[] {
+  const most = Math.max(1, ...replicas.map((row) => row.figures.requests));
+  const ttft = replicas.map((row) => row.figures.ttft_ms.p95);
+  const itl = replicas.map((row) => row.figures.itl_ms.p95);
+  const failed = replicas.map((row) => row.figures.error_rate);
+  return [
+    {
+      id: "replica",
+      header: "Replica",
+      cell: (row) => <Name name={row.replica} />,
+      order: (row) => row.replica,
+    },
+    {
+      id: "state",
+      header: "State",
+      meaning: "The worst state that a live proxy reports.",
+      cell: (row) => <State row={row} />,
+      order: (row) => row.state,
+    },
+    {
+      id: "in_flight",
+      header: "In flight",
+      meaning: "Requests with it now, over all live proxies.",
+      number: true,
+      cell: (row) => count(row.in_flight),
+      order: (row) => row.in_flight,
+    },
+    {
+      id: "requests",
+      header: "Requests",
+      meaning: "Requests in the window whose last attempt went there.",
+      number: true,
+      cell: (row) => (
+        <Meter share={row.figures.requests / most}>{count(row.figures.requests)}</Meter>
+      ),
+      order: (row) => row.figures.requests,
+    },
+    {
+      id: "failed",
+      header: "Failed",
+      number: true,
+      cell: (row) => share(row.figures.error_rate),
+      order: (row) => row.figures.error_rate,
+      tint: (row) => distanceFromPeers(row.figures.error_rate, failed, ENOUGH.share),
+    },
+    {
+      id: "ttft",
+      header: "TTFT p95",
+      number: true,
+      cell: (row) => duration(row.figures.ttft_ms.p95),
+      order: (row) => row.figures.ttft_ms.p95,
+      tint: (row) => distanceFromPeers(row.figures.ttft_ms.p95, ttft, ENOUGH.ttftMs),
+    },
+    {
+      id: "itl",
+      header: "ITL p95",
+      number: true,
+      cell: (row) => duration(row.figures.itl_ms.p95),
+      order: (row) => row.figures.itl_ms.p95,
+      tint: (row) => distanceFromPeers(row.figures.itl_ms.p95, itl, ENOUGH.itlMs),
+    },
+    {
+      id: "tokens",
+      header: "Output",
+      meaning: "Exact completion tokens per second.",
+      number: true,
+      cell: (row) => joined(rateFigure(row.figures.tokens_per_second, "tok/s")),
+      order: (row) => row.figures.tokens_per_second,
+    },
+  ];
+}
+
+function State({ row }: { readonly row: Replica }) {
+  if (row.state === null) {
+    return (
+      <Badge tone="quiet" meaning="No live proxy knows this replica; only old records name it.">
+        gone
+      </Badge>
+    );
+  }
+  const changed = row.views
+    .map((view) => (view.changed_at === null ? Number.NaN : Date.parse(view.changed_at)))
+    .filter((ms) => !Number.isNaN(ms));
+  return (
+    <Badge
+      tone={STATE_TONES[row.state] ?? "quiet"}
+      meaning={`As ${row.views.length} proxies see it.`}
+    >
+      {row.state}
+      {changed.length === 0 ? null : <Since ms={Math.max(...changed)} />}
+    </Badge>
+  );
+}
+
+function Since({ ms }: { readonly ms: number }) {
+  return <span className="muted">{age(useNow() - ms)}</span>;
+}
+
+/** The proxies in one line: how many are live, and which are not. */
+function Proxies({ proxies }: { readonly proxies: readonly Proxy[] | undefined }) {
+  if (proxies === undefined || proxies.length === 0) {
+    return null;
+  }
+  const stale = proxies.filter((proxy) => proxy.stale);
+  const words = proxies
+    .map((proxy) => `${proxy.instance} ${proxy.version}, pulse ${age(proxy.age_ms)} ago`)
+    .join("\n");
+  const live = proxies.length - stale.length;
+  return (
+    <span className={stale.length > 0 ? "tone-warn" : "muted"} title={words}>
+      {live} of {proxies.length} {proxies.length === 1 ? "proxy" : "proxies"} live
+      {stale.length === 0
+        ? ""
+        : `; silent: ${stale.map((it) => it.instance).join(", ") || UNKNOWN}`}
+    </span>
+  );
+}

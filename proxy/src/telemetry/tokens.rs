@@ -1,0 +1,87 @@
+//! Token counters. Only exact counts enter those that claim to be exact.
+
+use prometheus::{HistogramVec, IntCounter, IntCounterVec};
+use record::units::count_f64;
+use record::{MetricRecord, Tokens};
+
+use super::buckets;
+use super::maker::Maker;
+
+/// How many tokens went in and out.
+#[derive(Debug)]
+pub(super) struct TokenCounts {
+    prompt_per_request: HistogramVec,
+    generation_per_request: HistogramVec,
+    prompt: IntCounterVec,
+    generation: IntCounterVec,
+    cached: IntCounterVec,
+    reasoning: IntCounterVec,
+    source: IntCounterVec,
+    events: IntCounterVec,
+}
+
+// === impl TokenCounts ===
+
+impl TokenCounts {
+    pub(super) fn new(make: &Maker<'_>) -> Self {
+        let model = &["model_name"][..];
+        let histogram = |name: &str, help: &str| make.histograms(name, help, model, &buckets::TOKENS);
+        let counter = |name: &str, help: &str| make.counters(name, help, model);
+        Self {
+            prompt_per_request: histogram(
+                "request_prompt_tokens",
+                "Prompt tokens per request, exact counts only.",
+            ),
+            generation_per_request: histogram(
+                "request_generation_tokens",
+                "Generated tokens per request, exact counts only.",
+            ),
+            prompt: counter("prompt_tokens_total", "Prompt tokens, exact counts only."),
+            generation: counter("generation_tokens_total", "Generated tokens, exact counts only."),
+            cached: counter(
+                "prompt_tokens_cached_total",
+                "Prompt tokens read from a prefix cache, where reported.",
+            ),
+            reasoning: counter(
+                "reasoning_tokens_total",
+                "Generated tokens that were reasoning, where reported.",
+            ),
+            source: make.counters(
+                "usage_source_total",
+                "Requests by where their token counts come from.",
+                &["model_name", "source"],
+            ),
+            events: counter("stream_events_total", "Token events, counted as they pass."),
+        }
+    }
+
+    pub(super) fn observe(&self, record: &MetricRecord, model: &str) {
+        self.source
+            .with_label_values(&[model, record.usage.source.as_str()])
+            .inc();
+        if !record.usage.source.is_exact() {
+            return;
+        }
+        for (counter, histogram, tokens) in [
+            (&self.prompt, Some(&self.prompt_per_request), record.usage.prompt),
+            (
+                &self.generation,
+                Some(&self.generation_per_request),
+                record.usage.completion,
+            ),
+            (&self.cached, None, record.usage.cached),
+            (&self.reasoning, None, record.usage.reasoning),
+        ] {
+            let Some(Tokens(tokens)) = tokens else { continue };
+            counter.with_label_values(&[model]).inc_by(tokens);
+            if let Some(histogram) = histogram {
+                histogram.with_label_values(&[model]).observe(count_f64(tokens));
+            }
+        }
+    }
+
+    /// The live counter of token events for a model label.
+    pub(super) fn stream_events(&self, model: &str) -> IntCounter {
+        self.events.with_label_values(&[model])
+    }
+}

@@ -1,0 +1,100 @@
+//! Counters of requests, answers, attempts and replicas.
+
+use prometheus::{IntCounterVec, IntGaugeVec};
+use record::{FinishReason, Flags, MetricRecord, Outcome};
+
+use super::maker::Maker;
+
+/// What came, how it ended, and how the replicas are.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    requests: IntCounterVec,
+    success: IntCounterVec,
+    responses: IntCounterVec,
+    parse_errors: IntCounterVec,
+    pub(crate) upstream_errors: IntCounterVec,
+    pub(crate) retries: IntCounterVec,
+    pub(crate) running: IntGaugeVec,
+    pub(crate) replica_up: IntGaugeVec,
+}
+
+// === impl Traffic ===
+
+impl Traffic {
+    pub(super) fn new(make: &Maker<'_>) -> Self {
+        Self {
+            requests: make.counters(
+                "requests_total",
+                "Every request, once, by how it ended.",
+                &["model_name", "endpoint", "stream", "outcome"],
+            ),
+            success: make.counters(
+                "request_success_total",
+                "Successful requests by finish reason; `none` for answers without one.",
+                &["model_name", "finished_reason"],
+            ),
+            responses: make.counters(
+                "http_responses_total",
+                "Answers by the status that went to the client.",
+                &["endpoint", "code"],
+            ),
+            parse_errors: make.counters(
+                "parse_errors_total",
+                "Answers with an event that could not be read, by kind.",
+                &["kind"],
+            ),
+            upstream_errors: make.counters(
+                "upstream_errors_total",
+                "Failed attempts by replica and kind.",
+                &["replica", "kind"],
+            ),
+            retries: make.counters(
+                "retries_total",
+                "Attempts after the first, by the replica that failed before and the reason.",
+                &["replica", "reason"],
+            ),
+            running: make.gauges(
+                "num_requests_running",
+                "Requests that are with a replica.",
+                &["replica"],
+            ),
+            replica_up: make.gauges(
+                "replica_up",
+                "Whether the replica takes requests: 1 or 0.",
+                &["replica"],
+            ),
+        }
+    }
+
+    pub(super) fn observe(&self, record: &MetricRecord, model: &str) {
+        let endpoint = record.endpoint.as_str();
+        let labels = [model, endpoint, stream_label(record), record.outcome.as_str()];
+        self.requests.with_label_values(&labels).inc();
+        if let Some(status) = record.status {
+            self.responses
+                .with_label_values(&[endpoint, &status.to_string()])
+                .inc();
+        }
+        if record.outcome == Outcome::Success {
+            let reason = record.finish_reason.map_or("none", FinishReason::as_str);
+            self.success.with_label_values(&[model, reason]).inc();
+        }
+        for (flag, kind) in [
+            (Flags::PARSE_ERROR, "json"),
+            (Flags::LINE_TOO_LONG, "line_too_long"),
+        ] {
+            if record.flags.contains(flag) {
+                self.parse_errors.with_label_values(&[kind]).inc();
+            }
+        }
+    }
+}
+
+/// Whether a stream was asked for, as a label.
+pub(super) const fn stream_label(record: &MetricRecord) -> &'static str {
+    match record.shape.stream {
+        Some(true) => "true",
+        Some(false) => "false",
+        None => "unknown",
+    }
+}
