@@ -15,23 +15,9 @@ const HEADER = `/**
 
 `;
 
-/**
- * A point is a pair of a moment and a value, which the document's generator can only describe as an
- * array of two objects. A document that says it better is taken as it is.
- */
-function withPairs(document) {
-  const point = document.components?.schemas?.Point;
-  if (point !== undefined && point.prefixItems === undefined) {
-    point.prefixItems = [{ type: "integer" }, { type: ["number", "null"] }];
-    point.items = false;
-  }
-  return document;
-}
-
 /** The text that the target must have for the present document. */
 async function generate() {
-  const document = withPairs(JSON.parse(await readFile(DOCUMENT, "utf8")));
-  const nodes = await openapiTS(document, {
+  const nodes = await openapiTS(DOCUMENT, {
     immutable: true,
     enumValues: true,
     defaultNonNullable: false,

@@ -20,6 +20,8 @@ pub struct Settings {
     pub ops_listen: String,
     /// Listening sockets that a supervisor has bound and this process inherited; the others are bound here.
     pub inherited: Vec<Inherited>,
+    /// A proxy before this one may still write to the ledger: records wait in memory until it has left.
+    pub successor: bool,
     /// Worker threads; at least 1.
     pub threads: usize,
     /// Limits of the front door.

@@ -22,6 +22,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// The environment variable that carries [`Inherited::list`].
 pub const SOCKETS_ENV: &str = "STREAMGAUGE_SOCKETS";
 
+/// Set for a proxy that takes over from another one of the same supervisor: see `Settings::successor`.
+pub const SUCCESSOR_ENV: &str = "STREAMGAUGE_SUCCESSOR";
+
 /// Waiting connections that the kernel keeps for us. Why this number: Pingora's own; the kernel caps it at
 /// `somaxconn`.
 const BACKLOG: i32 = 65_535;

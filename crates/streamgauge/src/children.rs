@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use proxy::sockets::{Inherited, SOCKETS_ENV};
+use proxy::sockets::{Inherited, SOCKETS_ENV, SUCCESSOR_ENV};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,6 +23,7 @@ pub(crate) fn proxy(options: &ChildOptions, env: &Environment) -> Result<(), Fai
     if options.parent.is_some() {
         let sockets = env.get(SOCKETS_ENV).and_then(Inherited::parse);
         settings.inherited = sockets.context("reading the list of the supervisor's sockets")?;
+        settings.successor = env.get(SUCCESSOR_ENV).is_some();
     } else {
         for address in &settings.listen {
             must_be_free(address, LISTEN)?;

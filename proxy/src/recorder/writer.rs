@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, TryRecvError};
-use ledger::Writer;
+use ledger::{OpenError, Writer};
 use record::MetricRecord;
 use tokio::runtime::{Builder, Runtime};
 
@@ -44,7 +44,8 @@ pub(crate) struct WriterHealth {
 
 struct Loop {
     runtime: Runtime,
-    ledger: Writer,
+    /// `None` while the proxy before this one still writes its last records: one ledger has one writer.
+    ledger: Option<Writer>,
     shared: Arc<Shared>,
     records: Receiver<Box<MetricRecord>>,
     batch: Vec<MetricRecord>,
@@ -70,7 +71,14 @@ impl WriterThread {
             .enable_all()
             .build()
             .context("starting the writer's runtime")?;
-        let ledger = runtime.block_on(Writer::open(&shared.settings.ledger))?;
+        let ledger = match runtime.block_on(Writer::open(&shared.settings.ledger)) {
+            Ok(ledger) => Some(ledger),
+            Err(OpenError::Locked { .. }) if shared.settings.successor => {
+                tracing::info!("records wait until the proxy before this one has written its last");
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
         let writer = Loop {
             runtime,
             ledger,
@@ -155,10 +163,11 @@ impl Loop {
         if self.batch.is_empty() && pulse.is_none() {
             return;
         }
-        match self
-            .runtime
-            .block_on(self.ledger.append(&self.batch, pulse.as_ref()))
-        {
+        let Some(ledger) = &mut self.ledger else {
+            self.take_over(now);
+            return;
+        };
+        match self.runtime.block_on(ledger.append(&self.batch, pulse.as_ref())) {
             Ok(()) => {
                 let telemetry = &self.shared.telemetry;
                 telemetry
@@ -197,6 +206,24 @@ impl Loop {
         }
     }
 
+    /// Looks whether the proxy before this one has left the ledger.
+    fn take_over(&mut self, now: Instant) {
+        match self.runtime.block_on(Writer::open(&self.shared.settings.ledger)) {
+            Ok(ledger) => {
+                tracing::info!("the ledger is taken over from the proxy before this one");
+                self.ledger = Some(ledger);
+            }
+            Err(OpenError::Locked { .. }) => {}
+            Err(error) => {
+                tracing::error!("cannot take over the ledger, trying again in {RETRY_MAX:?}: {error}");
+                self.retry = Some(Retry {
+                    at: now + RETRY_MAX,
+                    wait: RETRY_MAX,
+                });
+            }
+        }
+    }
+
     fn close(self) {
         let lost = u64::try_from(self.batch.len() + self.records.len()).unwrap_or(u64::MAX);
         if lost > 0 {
@@ -211,7 +238,8 @@ impl Loop {
                 "{lost} records are lost: the ledger did not take them before the end"
             );
         }
-        if let Err(error) = self.runtime.block_on(self.ledger.close()) {
+        let Some(ledger) = self.ledger else { return };
+        if let Err(error) = self.runtime.block_on(ledger.close()) {
             tracing::error!("closing the ledger: {:#}", anyhow::Error::from(error));
         }
     }

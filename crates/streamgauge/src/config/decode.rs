@@ -90,6 +90,7 @@ fn decode_proxy(
         listen: listen.iter().map(SocketAddr::to_string).collect(),
         ops_listen: ops_listen.to_string(),
         inherited: Vec::new(),
+        successor: false,
         revision: crate::cli::REVISION.to_owned(),
         threads,
         limits,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
-use proxy::sockets::{Inherited, SOCKETS_ENV, inheritable};
+use proxy::sockets::{Inherited, SOCKETS_ENV, SUCCESSOR_ENV, inheritable};
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
@@ -42,6 +42,8 @@ pub(super) struct Launcher {
     log: LogOptions,
     probe: Probe,
     started: AtomicU32,
+    /// Proxies started so far: each after the first may find the one before it still writing its last records.
+    proxies: AtomicU32,
 }
 
 /// A child that serves.
@@ -69,6 +71,7 @@ impl Launcher {
             log,
             probe: Probe::new(),
             started: AtomicU32::new(0),
+            proxies: AtomicU32::new(0),
         })
     }
 
@@ -154,6 +157,9 @@ impl Launcher {
         command
             .env(SOCKETS_ENV, Inherited::list(named.iter().copied()))
             .stdin(Stdio::null());
+        if self.proxies.fetch_add(1, Ordering::Relaxed) > 0 {
+            command.env(SUCCESSOR_ENV, "1");
+        }
         for (name, listener) in &named {
             inheritable(listener, true).with_context(|| format!("handing over the socket of {name}"))?;
         }
