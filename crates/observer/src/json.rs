@@ -78,12 +78,6 @@ impl<'a> Scan<'a> {
             self.at += 1;
             return Ok(());
         }
-        self.fields(&mut field)
-    }
-
-    /// Walks the rest of an object whose opening brace and some fields were read: the position is at a key.
-    #[inline]
-    pub(crate) fn fields(&mut self, field: &mut impl FnMut(&[u8], &mut Self) -> Walk<()>) -> Walk<()> {
         loop {
             self.next_token()?;
             let key = self.string()?;
@@ -275,26 +269,43 @@ impl<'a> Scan<'a> {
 
 /// The position of the quote that ends the string whose content begins at `start`.
 #[inline]
-fn string_end(text: &[u8], start: usize) -> Option<usize> {
-    // Most strings of an event are shorter than a vector search pays for; prompts are longer than a loop pays
-    // for.
-    const SHORT: usize = 24;
+pub(crate) fn string_end(text: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
-    let near = text.len().min(start + SHORT);
-    while at < near {
-        match text.get(at)? {
-            b'"' => return Some(at),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
     loop {
-        let found = at + memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+        let found = special(text, at)?;
         if text.get(found) == Some(&b'"') {
             return Some(found);
         }
         at = found + 2;
     }
+}
+
+/// The next quote or backslash from `at` on. Most strings of an event are shorter than a vector search pays for, so the
+/// first words are looked at eight bytes at once.
+#[inline]
+fn special(text: &[u8], at: usize) -> Option<usize> {
+    const WORDS: usize = 6;
+    /// Marks (with their top bit) the bytes of `word` that equal `byte`: the classic test for a zero byte. Marks
+    /// above the first may be wrong, which does not matter here.
+    const fn marks(word: u64, byte: u8) -> u64 {
+        let ones = u64::from_le_bytes([1; 8]);
+        let differing = word ^ u64::from_le_bytes([byte; 8]);
+        differing.wrapping_sub(ones) & !differing & u64::from_le_bytes([0x80; 8])
+    }
+    let mut from = at;
+    for _ in 0..WORDS {
+        let Some(word) = text.get(from..).and_then(<[u8]>::first_chunk::<8>) else {
+            break;
+        };
+        let word = u64::from_le_bytes(*word);
+        let hits = marks(word, b'"') | marks(word, b'\\');
+        if hits != 0 {
+            let bytes = hits.trailing_zeros() / 8;
+            return Some(from + usize::try_from(bytes).unwrap_or(0));
+        }
+        from += 8;
+    }
+    Some(from + memchr::memchr2(b'"', b'\\', text.get(from..)?)?)
 }
 
 // === impl Raw ===

@@ -5,14 +5,13 @@
 
 use crate::clock::Carried;
 use crate::dialect::{Answer, Reading, is_filled};
-use crate::json::{Kind, Malformed, Raw, Scan};
+use crate::json::{Kind, Malformed, Raw, Scan, string_end};
 use crate::usage::Report;
 
 use super::body;
 
-/// Longest beginning of an event that is remembered. Why this number: ids, a model name of 256 bytes and a
-/// few scalars fit.
-const HEAD_LEN_MAX: usize = 512;
+/// Longest event that serves as a template. Why this number: ids, a model name of 256 bytes and one token fit.
+const TEMPLATE_LEN_MAX: usize = 1_024;
 
 /// Reads events whose payload stands in `choices`.
 #[derive(Debug)]
@@ -21,9 +20,25 @@ pub(crate) struct Choices {
     chat: bool,
     /// One choice was asked for: a count in its finish chunk is the count of the whole answer.
     single: bool,
-    /// The bytes of the last event up to the value of `choices`. All events of a stream begin alike (id,
-    /// model, creation time), so one comparison saves walking them.
-    head: Vec<u8>,
+    template: Option<Template>,
+}
+
+/// The last event that carried nothing but one text: what stood before the text and behind it.
+///
+/// The token events of a stream differ in their text alone (same id, model, creation time). An event with the same
+/// beginning and the same end, and a whole JSON string in between, means the same: two comparisons replace the walk.
+#[derive(Debug)]
+struct Template {
+    before: Vec<u8>,
+    behind: Vec<u8>,
+    carried: Carried,
+}
+
+/// Where in the event a text that carries a token stands.
+#[derive(Clone, Copy, Debug)]
+struct Text {
+    start: usize,
+    end: usize,
 }
 
 /// What one choice of an event said.
@@ -34,6 +49,7 @@ struct Choice<'a> {
     has_role: bool,
     empty_content: bool,
     finish: Option<Raw<'a>>,
+    text: Option<Text>,
 }
 
 /// What one event said, over all its choices.
@@ -47,6 +63,9 @@ struct Chunk {
     finished: bool,
     usage: Option<Report>,
     error: bool,
+    /// It said something that is kept: it is no template.
+    kept: bool,
+    text: Option<Text>,
 }
 
 // === impl Choices ===
@@ -56,46 +75,64 @@ impl Choices {
         Self {
             chat,
             single,
-            head: Vec::new(),
+            template: None,
         }
     }
 
     #[inline]
     pub(crate) fn read(&mut self, data: &[u8], answer: &mut Answer) -> Result<Reading, Malformed> {
+        if let Some(template) = &self.template
+            && template.fits(data)
+        {
+            return Ok(Reading {
+                carried: template.carried,
+                usage_only: false,
+            });
+        }
+        // Some servers put a space behind it.
+        if data.trim_ascii() == b"[DONE]" {
+            answer.terminal = true;
+            return Ok(Reading::default());
+        }
         let mut chunk = Chunk::default();
-        let mut scan = Scan::new(data);
         let chat = self.chat;
-        if !self.head.is_empty() && data.starts_with(&self.head) {
-            scan = scan.starting_at(self.head.len());
-            chunk.choices(&mut scan, chat, answer)?;
-            if scan.more(b'}')? {
-                scan.fields(&mut |key, scan| chunk.field(key, scan, chat, answer))?;
-            }
-        } else {
-            // Some servers put a space behind it.
-            if data.trim_ascii() == b"[DONE]" {
-                answer.terminal = true;
-                return Ok(Reading::default());
-            }
-            let mut head_len = None;
-            let mut plain = true;
-            scan.object(|key, scan| {
-                match key {
-                    b"choices" if plain => head_len = Some(scan.at()),
-                    b"id" | b"object" | b"created" | b"model" | b"system_fingerprint" | b"service_tier" => {}
-                    _ => plain = false,
-                }
-                chunk.field(key, scan, chat, answer)
-            })?;
-            let head = head_len
-                .and_then(|len| data.get(..len))
-                .filter(|head| head.len() <= HEAD_LEN_MAX);
-            if let Some(head) = head {
-                self.head.clear();
-                self.head.extend_from_slice(head);
-            }
+        let mut scan = Scan::new(data);
+        scan.object(|key, scan| chunk.field(key, scan, chat, answer))?;
+        if data.len() <= TEMPLATE_LEN_MAX && scan.at_end() {
+            self.learn(data, &chunk);
         }
         Ok(chunk.finish(self.single, answer))
+    }
+
+    fn learn(&mut self, data: &[u8], chunk: &Chunk) {
+        let plain = chunk.choices == 1 && !chunk.finished && !chunk.kept && chunk.usage.is_none();
+        let Some(Text { start, end }) = chunk.text.filter(|_| plain) else {
+            return;
+        };
+        if let (Some(before), Some(behind)) = (data.get(..start), data.get(end..)) {
+            self.template = Some(Template {
+                before: before.to_vec(),
+                behind: behind.to_vec(),
+                carried: chunk.carried,
+            });
+        }
+    }
+}
+
+// === impl Template ===
+
+impl Template {
+    /// Whether an event is like this one but for a text that is not empty.
+    #[inline]
+    fn fits(&self, data: &[u8]) -> bool {
+        let Some(text) = data.strip_prefix(self.before.as_slice()) else {
+            return false;
+        };
+        let Some(len) = text.len().checked_sub(self.behind.len()).filter(|len| *len > 0) else {
+            return false;
+        };
+        // `behind` begins with the closing quote: the string must end exactly there.
+        text.ends_with(&self.behind) && string_end(text, 0) == Some(len)
     }
 }
 
@@ -120,6 +157,7 @@ impl Chunk {
                 let before = answer.error.take();
                 answer.error(scan)?;
                 self.error |= answer.error.is_some();
+                self.kept = true;
                 if answer.error.is_none() {
                     answer.error = before;
                 }
@@ -129,11 +167,18 @@ impl Chunk {
                 // Old vLLM: `{"object":"error","message":...}` without an `error` field.
                 if scan.string_or_skip()?.is_some_and(|object| object.0 == b"error") {
                     answer.error.get_or_insert_with(|| "error".into());
+                    self.kept = true;
                 }
                 Ok(())
             }
-            b"timings" => body::timings(scan, answer),
-            b"metrics" => body::metrics(scan, answer),
+            b"timings" | b"metrics" => {
+                self.kept = true;
+                if key == b"timings" {
+                    body::timings(scan, answer)
+                } else {
+                    body::metrics(scan, answer)
+                }
+            }
             _ => scan.skip(),
         }
     }
@@ -155,6 +200,7 @@ impl Chunk {
                 choice.carried
             };
             self.carried = self.carried.max(carried);
+            self.text = choice.text;
             if let Some(word) = choice.finish {
                 self.finished = true;
                 answer.finished(choice.index, word);
@@ -200,7 +246,7 @@ impl<'a> Choice<'a> {
                     scan.object(|key, scan| choice.delta(key, scan))?;
                 }
                 b"text" => {
-                    if is_filled(scan)? {
+                    if choice.has_text(scan)? {
                         choice.carried = Carried::Output;
                     }
                 }
@@ -213,6 +259,23 @@ impl<'a> Choice<'a> {
         Ok(choice)
     }
 
+    /// Whether a value carries a token; remembers where, when it is a string.
+    #[inline]
+    fn has_text(&mut self, scan: &mut Scan<'_>) -> Result<bool, Malformed> {
+        if scan.kind()? != Kind::String {
+            return is_filled(scan);
+        }
+        let start = scan.at() + 1;
+        let filled = !scan.string()?.is_empty();
+        if filled {
+            self.text = Some(Text {
+                start,
+                end: scan.at() - 1,
+            });
+        }
+        Ok(filled)
+    }
+
     #[inline]
     fn delta(&mut self, key: &[u8], scan: &mut Scan<'_>) -> Result<(), Malformed> {
         let carried = match key {
@@ -220,14 +283,16 @@ impl<'a> Choice<'a> {
                 if scan.kind()? == Kind::Null {
                     return scan.skip();
                 }
-                if is_filled(scan)? {
+                if self.has_text(scan)? {
                     Carried::Output
                 } else {
                     self.empty_content = true;
                     Carried::Nothing
                 }
             }
-            b"reasoning_content" | b"reasoning" | b"reasoning_details" if is_filled(scan)? => Carried::Hidden,
+            b"reasoning_content" | b"reasoning" | b"reasoning_details" if self.has_text(scan)? => {
+                Carried::Hidden
+            }
             b"tool_calls" | b"function_call" | b"refusal" | b"audio" if is_filled(scan)? => Carried::Output,
             b"reasoning_content" | b"reasoning" | b"reasoning_details" | b"tool_calls" | b"function_call"
             | b"refusal" | b"audio" => Carried::Nothing,

@@ -236,6 +236,41 @@ fn every_payload_vector_gives_the_same_record_at_every_cut() {
 }
 
 #[test]
+fn an_event_like_the_last_one_is_read_as_if_it_were_the_first() {
+    let event = |text: &str, rest: &str| {
+        format!(
+            "data: {{\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"{rest}}}}}]}}\n\n"
+        )
+    };
+    let usual = event("a", "");
+    for (other, tokens, malformed) in [
+        (event("b", ""), 1, 0),
+        (event("", ""), 1, 0),
+        (event("\\\"", ""), 1, 0),
+        (event("\\\\", ""), 1, 0),
+        (event("\\", ""), 0, 1),
+        (event("x\",\"role\":\"y", ""), 1, 0),
+        (event("\",\"role\":\"", ""), 0, 0),
+        (event("\",\"content\":\"", ""), 1, 0),
+        (event("z", ",\"reasoning\":\"r\""), 1, 0),
+    ] {
+        let t0 = start();
+        let mut fresh = ObservedStream::new(kind(Dialect::OpenaiChat, 1, false));
+        fresh.push(t0, other.as_bytes());
+        let mut learned = ObservedStream::new(kind(Dialect::OpenaiChat, 1, false));
+        learned.push(t0, usual.as_bytes());
+        learned.push(t0, other.as_bytes());
+        assert_eq!(
+            (fresh.token_events(), fresh.malformed),
+            (tokens, malformed),
+            "{other}"
+        );
+        assert_eq!(learned.token_events() - 1, fresh.token_events(), "{other}");
+        assert_eq!(learned.malformed, fresh.malformed, "{other}");
+    }
+}
+
+#[test]
 fn a_usage_chunk_with_crlf_is_taken_out_without_a_trace() {
     let before = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\r\n\r\n";
     let usage = b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\r\n\r\n";
