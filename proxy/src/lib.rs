@@ -20,4 +20,6 @@ mod tracked;
 
 pub use hooks::run;
 pub use replicas::UrlError;
-pub use settings::{HealthSettings, Limits, PoolSettings, ReplicaSettings, Settings, Timeouts, UsageMode};
+pub use settings::{
+    HealthSettings, Limits, PoolSettings, ReplicaSettings, Retention, Settings, Timeouts, UsageMode,
+};

@@ -34,8 +34,19 @@ pub struct Settings {
     pub pool: PoolSettings,
     /// Where records go: `sqlite:///path/file.db`.
     pub ledger: String,
+    /// How long requests are kept in the ledger.
+    pub retention: Retention,
     /// The source revision of the binary, for `streamgauge_build_info`; may be empty.
     pub revision: String,
+}
+
+/// What goes from the ledger, and when. Sums and percentiles of longer windows stay: they live in rollups.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Retention {
+    /// How long single requests are kept.
+    pub requests: Duration,
+    /// Size of the ledger in bytes beyond which the oldest requests go before their time; `None` is no limit.
+    pub max_size: Option<u64>,
 }
 
 /// Limits of the front door. Each one answers with its own status.

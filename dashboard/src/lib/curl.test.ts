@@ -9,7 +9,8 @@ describe("the first command", () => {
       [
         "curl -N http://127.0.0.1:8001/v1/chat/completions \\",
         "  -H 'content-type: application/json' \\",
-        `  -d '{"model":"meta-llama/Llama-3.3-70B-Instruct","messages":[{"role":"user","content":"Say hello."}],"stream":true}'`,
+        `  -d '{"model":"meta-llama/Llama-3.3-70B-Instruct",` +
+          `"messages":[{"role":"user","content":"Say hello."}],"stream":true}'`,
       ].join("\n"),
     );
   });

@@ -228,6 +228,8 @@ describe("a page without figures", () => {
       expect(within(panel(name)).getByRole("alert"), name).toBeVisible();
     }
     expect(screen.getByText("not connected")).toBeVisible();
+    const tiles = screen.getByRole("region", { name: "Key figures" });
+    expect(within(tiles).getAllByText("–"), "unknown, and not loading for ever").toHaveLength(7);
     repairServer("busy");
     await user.click(within(list).getByRole("button", { name: "Try again" }));
     expect(await requestRows()).toHaveLength(50);

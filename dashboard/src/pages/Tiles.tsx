@@ -26,7 +26,7 @@ const ERROR_RATE_ALARM = 0.001;
 /** The row of tiles. */
 export function Tiles() {
   const { scope, address } = usePage();
-  const now = useSummary(scope).data;
+  const { data: now, error } = useSummary(scope);
   const before = useSummaryBefore(scope).data;
   const against = nounBefore(address.window);
   return (
@@ -34,7 +34,7 @@ export function Tiles() {
       <Tile
         label="Requests"
         href="#requests"
-        figure={figureOf(now, requestsFigure)}
+        figure={figureOf(now, error, requestsFigure)}
         meaning="Requests that started in the window, however they ended, and their rate."
         change={change(now?.requests, before?.requests)}
         against={against}
@@ -44,8 +44,11 @@ export function Tiles() {
       <Tile
         label="Failed"
         href="#endings"
-        figure={figureOf(now, (it) => shareFigure(it.error_rate))}
-        meaning={`Requests that the serving side failed, of all: ${failures(now)}. Client errors and clients that left are not failures.`}
+        figure={figureOf(now, error, (it) => shareFigure(it.error_rate))}
+        meaning={
+          `Requests that the serving side failed, of all: ${failures(now)}. ` +
+          "Client errors and clients that left are not failures."
+        }
         change={change(now?.error_rate, before?.error_rate)}
         against={against}
         better="lower"
@@ -56,8 +59,11 @@ export function Tiles() {
       <Tile
         label="TTFT p50"
         href="#ttft"
-        figure={figureOf(now, (it) => durationFigure(it.ttft_ms.p50))}
-        meaning={`Median time to first token: from the request's head to the first token. ${coverage(now, "ttft_ms")}`}
+        figure={figureOf(now, error, (it) => durationFigure(it.ttft_ms.p50))}
+        meaning={
+          "Median time to first token: from the request's head to the first token. " +
+          coverage(now, "ttft_ms")
+        }
         change={change(now?.ttft_ms.p50, before?.ttft_ms.p50)}
         against={against}
         better="lower"
@@ -67,7 +73,7 @@ export function Tiles() {
       <Tile
         label="TTFT p95"
         href="#ttft"
-        figure={figureOf(now, (it) => durationFigure(it.ttft_ms.p95))}
+        figure={figureOf(now, error, (it) => durationFigure(it.ttft_ms.p95))}
         meaning={`One of twenty streams waited longer than this for its first token. ${coverage(now, "ttft_ms")}`}
         change={change(now?.ttft_ms.p95, before?.ttft_ms.p95)}
         against={against}
@@ -78,8 +84,11 @@ export function Tiles() {
       <Tile
         label="ITL p95"
         href="#itl"
-        figure={figureOf(now, (it) => durationFigure(it.itl_ms.p95))}
-        meaning={`Inter-token latency: gaps between arrivals that carry tokens, 95th percentile. ${coverage(now, "itl_ms")}`}
+        figure={figureOf(now, error, (it) => durationFigure(it.itl_ms.p95))}
+        meaning={
+          "Inter-token latency: gaps between arrivals that carry tokens, 95th percentile. " +
+          coverage(now, "itl_ms")
+        }
         change={change(now?.itl_ms.p95, before?.itl_ms.p95)}
         against={against}
         better="lower"
@@ -89,7 +98,7 @@ export function Tiles() {
       <Tile
         label="Output tokens"
         href="#throughput"
-        figure={figureOf(now, (it) => rateFigure(it.tokens_per_second, "tok/s"))}
+        figure={figureOf(now, error, (it) => rateFigure(it.tokens_per_second, "tok/s"))}
         meaning={`Exact completion tokens per second over the window. ${reported(now)}`}
         change={change(now?.tokens_per_second, before?.tokens_per_second)}
         against={against}
@@ -114,7 +123,10 @@ function InFlightTile() {
       label="In flight now"
       href="#replicas"
       figure={figure}
-      meaning="Requests that have begun and not ended, over all live proxies, second by second for two minutes. Waiting ones have no replica yet."
+      meaning={
+        "Requests that have begun and not ended, over all live proxies, second by second for two " +
+        "minutes. Waiting ones have no replica yet."
+      }
       course={inFlight}
       colour="--flow-requests"
     />
@@ -132,8 +144,16 @@ function useCourse(metric: Metric): Column {
   return ended(points, data.step_ms, Date.parse(data.to)).map(([, value]) => value);
 }
 
-function figureOf(summary: Summary | undefined, make: (summary: Summary) => Figure): Figure | null {
-  return summary === undefined ? null : make(summary);
+/** The figure; a dash when the question failed, and nothing while its answer is on the way. */
+function figureOf(
+  summary: Summary | undefined,
+  error: Error | null,
+  make: (summary: Summary) => Figure,
+): Figure | null {
+  if (summary === undefined) {
+    return error === null ? null : { value: UNKNOWN, unit: "" };
+  }
+  return make(summary);
 }
 
 function requestsFigure({ requests, requests_per_second: rate }: Summary): Figure {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::{Receiver, TryRecvError};
-use ledger::{OpenError, Writer};
+use ledger::{Keep, OpenError, Writer};
 use record::MetricRecord;
 use tokio::runtime::{Builder, Runtime};
 
@@ -22,6 +22,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How often a pulse is written.
 const PULSE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the writer looks for what is past its time; while a step says that there is more, after each batch.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// First and longest wait before a failed batch is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
@@ -50,6 +53,7 @@ struct Loop {
     records: Receiver<Box<MetricRecord>>,
     batch: Vec<MetricRecord>,
     pulse_due: Instant,
+    prune_due: Instant,
     retry: Option<Retry>,
 }
 
@@ -86,6 +90,7 @@ impl WriterThread {
             records,
             batch: Vec::with_capacity(HIGH_WATER),
             pulse_due: clock::now(),
+            prune_due: clock::now() + PRUNE_EVERY,
             retry: None,
         };
         let handle = thread::Builder::new()
@@ -118,6 +123,9 @@ impl Loop {
             let closing = self.shared.closing.load(Relaxed);
             let more = self.drain();
             self.commit();
+            if !closing {
+                self.prune();
+            }
             if closing {
                 let now = clock::now();
                 let give_up = *give_up.get_or_insert(now + LAST_WORDS);
@@ -204,6 +212,32 @@ impl Loop {
                 self.retry = Some(Retry { at: now + wait, wait });
             }
         }
+    }
+
+    /// One small step of retention, between batches.
+    fn prune(&mut self) {
+        let now = clock::now();
+        let Some(ledger) = self
+            .ledger
+            .as_mut()
+            .filter(|_| now >= self.prune_due && self.retry.is_none())
+        else {
+            return;
+        };
+        let retention = self.shared.settings.retention;
+        let keep = Keep {
+            requests: retention.requests,
+            max_bytes: retention.max_size,
+            ..Keep::default()
+        };
+        let more = match self.runtime.block_on(ledger.prune(&keep, clock::wall())) {
+            Ok(pruned) => pruned.more,
+            Err(error) => {
+                tracing::warn!("cannot prune the ledger, trying again in {PRUNE_EVERY:?}: {error}");
+                false
+            }
+        };
+        self.prune_due = if more { now } else { now + PRUNE_EVERY };
     }
 
     /// Looks whether the proxy before this one has left the ledger.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use metrics_api::Settings as ApiSettings;
 use proxy::Settings as ProxySettings;
-use proxy::{HealthSettings, Limits, PoolSettings, ReplicaSettings, Timeouts, UsageMode};
+use proxy::{HealthSettings, Limits, PoolSettings, ReplicaSettings, Retention, Timeouts, UsageMode};
 use record::Name;
 use record::units::{parse_bytes, parse_duration};
 
@@ -36,10 +36,16 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
     let mut ledger = top.section("ledger", problems);
     let fallback = "sqlite://data/streamgauge.db".to_owned();
     let url = ledger.value("url", fallback, problems, address::ledger);
+    let mut keep = ledger.section("keep", problems);
+    let retention = Retention {
+        requests: keep.value("requests", Duration::from_hours(7 * 24), problems, span),
+        max_size: ledger.optional("max_size", problems, some_bytes),
+    };
+    keep.finish(problems);
     ledger.finish(problems);
 
     let section = top.section("proxy", problems);
-    let (mut proxy, instance) = decode_proxy(section, url.clone(), problems);
+    let (mut proxy, instance) = decode_proxy(section, (url.clone(), retention), problems);
     if let Some(pools) = top.node("pools") {
         proxy.pool = decode_pools(pools, problems);
     }
@@ -59,7 +65,7 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
 
 fn decode_proxy(
     mut section: Section<'_>,
-    ledger: String,
+    (ledger, retention): (String, Retention),
     problems: &mut Vec<Problem>,
 ) -> (ProxySettings, Option<Name>) {
     let listen = section.list("listen", problems, address::listen);
@@ -91,6 +97,7 @@ fn decode_proxy(
         ops_listen: ops_listen.to_string(),
         inherited: Vec::new(),
         successor: false,
+        retention,
         revision: crate::cli::REVISION.to_owned(),
         threads,
         limits,

@@ -28,7 +28,7 @@ impl Config {
             ("proxy", self.proxy_yaml()),
             ("pools", Yaml::Sequence(vec![self.pool_yaml(secrets)])),
             ("metrics_api", self.metrics_api_yaml(secrets)),
-            ("ledger", mapping([("url", text(&self.proxy.ledger))])),
+            ("ledger", self.ledger_yaml()),
         ]);
         let mut yaml = String::new();
         // The emitter fails only where its writer fails, and a string takes everything.
@@ -94,6 +94,16 @@ impl Config {
             ),
             ("usage", text(usage)),
             ("upstream_key", secret(pool.upstream_key.as_deref(), secrets)),
+        ])
+    }
+
+    fn ledger_yaml(&self) -> Yaml<'static> {
+        let retention = self.proxy.retention;
+        let max_size = retention.max_size.map_or_else(String::new, format_bytes);
+        mapping([
+            ("url", text(&self.proxy.ledger)),
+            ("keep", mapping([("requests", span(retention.requests))])),
+            ("max_size", text(&max_size)),
         ])
     }
 
