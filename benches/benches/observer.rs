@@ -1,4 +1,6 @@
-//! The observer's cost: per event of a stream, per byte of a request body. `cargo bench -p benches --bench observer`.
+//! The observer's cost, per event of a stream and per byte of a request body.
+//!
+//! `cargo bench -p benches --bench observer`
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

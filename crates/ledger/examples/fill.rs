@@ -1,7 +1,8 @@
 //! Fills a ledger with a realistic past and times the questions of a dashboard.
 //!
 //! `cargo run --release -p ledger --example fill -- sqlite:///somewhere/year.db 10000000 525600 20 4`
-//! (records, minutes, models, replicas of each; 0 records only asks). Prints the rate of the writer, the size, and the time of each answer.
+//! (records, minutes, models, replicas of each; 0 records only asks). Prints the rate of the writer, the
+//! size, and the time of each answer.
 #![expect(clippy::print_stdout, reason = "a program for people to read")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
@@ -170,13 +171,34 @@ fn pulse(at: UnixMillis) -> Pulse {
     }
 }
 
+fn times(dice: &mut Dice, ttft: Duration, gap: Duration, tokens: u64) -> Times {
+    let generation = gap * u32::try_from(tokens).unwrap_or(u32::MAX);
+    Times {
+        ttfb: Some(ttft),
+        ttft: Some(ttft),
+        upstream_ttft: Some(ttft),
+        ttfo: Some(ttft),
+        generation: Some(generation),
+        tpot: Some(gap),
+        itl_mean: Some(gap),
+        itl_max: Some(gap * 4),
+        itl_count: tokens.min(40),
+        e2e: ttft + generation,
+        upload: Some(Duration::from_micros(90)),
+        queue: Some(dice.around(Duration::from_micros(400))),
+        connect: Some(Duration::ZERO),
+        overhead: dice.around(Duration::from_micros(60)),
+        client_stall: Some(Duration::ZERO),
+        ..Times::default()
+    }
+}
+
 fn record(plan: &Plan, dice: &mut Dice, n: u64, started_at: UnixMillis) -> MetricRecord {
     let model = dice.pick(&plan.models);
     let ttft = dice.around(Duration::from_millis(180));
     let gap = dice.around(Duration::from_millis(14));
     let tokens = 20 + dice.below(400);
     let failed = dice.below(100) == 0;
-    let generation = gap * u32::try_from(tokens).unwrap_or(u32::MAX);
     let mut gaps = Sketch::default();
     for _ in 0..tokens.min(40) {
         gaps.add(dice.around(gap));
@@ -210,24 +232,7 @@ fn record(plan: &Plan, dice: &mut Dice, n: u64, started_at: UnixMillis) -> Metri
         error_type: None,
         finish_reason: Some(FinishReason::Stop),
         terminal: Some(!failed),
-        times: Times {
-            ttfb: Some(ttft),
-            ttft: Some(ttft),
-            upstream_ttft: Some(ttft),
-            ttfo: Some(ttft),
-            generation: Some(generation),
-            tpot: Some(gap),
-            itl_mean: Some(gap),
-            itl_max: Some(gap * 4),
-            itl_count: tokens.min(40),
-            e2e: ttft + generation,
-            upload: Some(Duration::from_micros(90)),
-            queue: Some(dice.around(Duration::from_micros(400))),
-            connect: Some(Duration::ZERO),
-            overhead: dice.around(Duration::from_micros(60)),
-            client_stall: Some(Duration::ZERO),
-            ..Times::default()
-        },
+        times: times(dice, ttft, gap, tokens),
         gaps,
         usage: Usage {
             prompt: Some(Tokens(200 + dice.below(4_000))),

@@ -9,7 +9,8 @@ use crate::words::{Dimension, Metric};
 /// The figures of all requests that a question is about.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// Begin of the window that was really covered. Earlier than asked for only where finer rows have been pruned.
+    /// Begin of the window that was really covered. Earlier than asked for only where finer rows have been
+    /// pruned.
     pub from: UnixMillis,
     /// End of the window that was really covered, exclusive.
     pub to: UnixMillis,

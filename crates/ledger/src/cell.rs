@@ -1,5 +1,5 @@
-//! A cell: every figure of a group of requests, made to be added up. Raw rows and rollups both end here, which is
-//! why no two screens can differ.
+//! A cell: every figure of a group of requests, made to be added up. Raw rows and rollups both end here,
+//! which is why no two screens can differ.
 
 use record::units::duration_us;
 use record::{MetricRecord, Outcome, Tokens, UnixMillis};

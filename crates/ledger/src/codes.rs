@@ -1,4 +1,5 @@
-//! Small stable numbers for the closed sets of labels. A list only ever grows at its end: its order is stored.
+//! Small stable numbers for the closed sets of labels. A list only ever grows at its end: its order is
+//! stored.
 
 use record::{Dialect, Endpoint, FinishReason, Outcome, UsageSource};
 

@@ -15,22 +15,24 @@ use crate::identifier::{RowId, rid_bytes, rid_text};
 /// All columns of a record, in the order in which [`bind`] writes and [`record_of`] reads them.
 macro_rules! record_columns {
     () => {
-        "id, rid, trace_id, endpoint, dialect, pool_id, model_requested_id, model_id, replica_id, attempts, \
-         stream, choices, max_tokens, priority, status, outcome, error_type_id, finish_reason, terminal, \
-         ttfb_us, ttft_us, upstream_ttft_us, ttfo_us, ttst_us, generation_us, tpot_us, itl_mean_us, itl_max_us, \
-         itl_count, stalls, e2e_us, upload_us, queue_us, connect_us, overhead_us, client_stall_us, \
-         client_gone_us, gaps, prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, \
-         audio_seconds, usage_source, completion_tokens_estimated, token_events, arrivals, engine_queue_us, \
-         engine_ttft_us, engine_tokens_per_second, spec_accept_rate, key_id, user_id, session, sdk_id, \
-         sdk_retry, request_bytes, response_bytes, good, flags"
+        "id, rid, trace_id, endpoint, dialect, pool_id, model_requested_id, model_id, replica_id, \
+         attempts, stream, choices, max_tokens, priority, status, outcome, error_type_id, finish_reason, \
+         terminal, ttfb_us, ttft_us, upstream_ttft_us, ttfo_us, ttst_us, generation_us, tpot_us, \
+         itl_mean_us, itl_max_us, itl_count, stalls, e2e_us, upload_us, queue_us, connect_us, \
+         overhead_us, client_stall_us, client_gone_us, gaps, prompt_tokens, completion_tokens, \
+         cached_tokens, cache_write_tokens, reasoning_tokens, audio_seconds, usage_source, \
+         completion_tokens_estimated, token_events, arrivals, engine_queue_us, engine_ttft_us, \
+         engine_tokens_per_second, spec_accept_rate, key_id, user_id, session, sdk_id, sdk_retry, \
+         request_bytes, response_bytes, good, flags"
     };
 }
 
 /// The columns of a sample, in the order in which [`sample_of`] reads them.
 macro_rules! sample_columns {
     () => {
-        "id, stream, outcome, usage_source, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, \
-         ttft_us, itl_mean_us, itl_max_us, gaps, tpot_us, e2e_us, queue_us, overhead_us, good"
+        "id, stream, outcome, usage_source, prompt_tokens, completion_tokens, cached_tokens, \
+         reasoning_tokens, ttft_us, itl_mean_us, itl_max_us, gaps, tpot_us, e2e_us, queue_us, \
+         overhead_us, good"
     };
 }
 pub(crate) use {record_columns, sample_columns};

@@ -19,12 +19,12 @@ const CELLS: [usize; 3] = [256, 16, 1];
 /// Values of one cell.
 const COLUMNS_LEN: usize = 11;
 
-/// How long a bucket is left open after its end at most. A request is limited to an hour, so that later records are
-/// rare; they are added to every tier that is closed over them, which is right but costs more.
+/// How long a bucket is left open after its end at most. A request is limited to an hour, so that later
+/// records are rare; they are added to every tier that is closed over them, which is right but costs more.
 const LATE_MAX_S: i64 = 3_600;
 
-/// Finer cells that one batch reads to close buckets. In steady traffic an hour of 80 replicas is 480 of them; a ledger
-/// that is filled with history catches up over many batches instead of stopping one.
+/// Finer cells that one batch reads to close buckets. In steady traffic an hour of 80 replicas is 480 of
+/// them; a ledger that is filled with history catches up over many batches instead of stopping one.
 const CLOSE_CELLS_MAX: usize = 5_000;
 
 /// Texts of the upserts.
@@ -173,7 +173,8 @@ impl Folding {
     }
 }
 
-/// The cells of a batch: the finest tier always, and every coarser one that is closed over the start of the record.
+/// The cells of a batch: the finest tier always, and every coarser one that is closed over the start of the
+/// record.
 fn gather(entries: &[Entry<'_>], states: &TierStates) -> Dirty {
     let mut dirty = Dirty::new();
     for Entry { record, ids } in entries {

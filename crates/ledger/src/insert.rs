@@ -1,5 +1,5 @@
-//! Multi-row INSERTs of records. One statement for many rows is what makes sqlx fast: each statement crosses a
-//! channel to its thread (measured: 20 k rows/s one by one, 270 k rows/s with 900 rows a statement).
+//! Multi-row INSERTs of records. One statement for many rows is what makes sqlx fast: each statement crosses
+//! a channel to its thread (measured: 20 k rows/s one by one, 270 k rows/s with 900 rows a statement).
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::columns::{self, RECORD_COLUMNS_LEN, record_columns};
 use crate::dictionary::Entry;
 use crate::identifier::RowId;
 
-/// Rows of one statement, largest first. Few sizes, so that each text is prepared once and found in the cache. The
-/// largest is what SQLite's 32,766 values allow for 61 columns, rounded down.
+/// Rows of one statement, largest first. Few sizes, so that each text is prepared once and found in the
+/// cache. The largest is what SQLite's 32,766 values allow for 61 columns, rounded down.
 const ROWS: [usize; 4] = [512, 64, 8, 1];
 
 /// Texts of the INSERTs.
@@ -83,8 +83,8 @@ impl Inserts {
         }
     }
 
-    /// The sequence wraps after 65,536 requests, so a long request may meet the id of a short one that began in the
-    /// same millisecond. Each row then looks for the next free id.
+    /// The sequence wraps after 65,536 requests, so a long request may meet the id of a short one that began
+    /// in the same millisecond. Each row then looks for the next free id.
     async fn one_by_one(
         &self,
         connection: &mut SqliteConnection,

@@ -1,7 +1,7 @@
 //! The ledger: one row per request in a SQLite file, written by a proxy and read by the metrics API.
 //!
-//! All SQL of streamgauge is here. A [`Writer`] stores batches of records, each in one transaction; a [`Reader`]
-//! answers questions about windows of time from any other process. Neither reads a clock.
+//! All SQL of streamgauge is here. A [`Writer`] stores batches of records, each in one transaction; a
+//! [`Reader`] answers questions about windows of time from any other process. Neither reads a clock.
 
 mod answer;
 mod cell;

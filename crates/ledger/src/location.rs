@@ -29,7 +29,8 @@ impl Location {
             return Err(OpenError::Postgres);
         }
         let path = url.strip_prefix("sqlite://").ok_or_else(refusal)?;
-        // A directory, an in-memory database or parameters would each surprise: the file is all there is to say.
+        // A directory, an in-memory database or parameters would each surprise: the file is all there is to
+        // say.
         if path.is_empty() || path.ends_with('/') || path.contains('?') || path.starts_with(':') {
             return Err(refusal());
         }

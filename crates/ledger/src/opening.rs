@@ -14,7 +14,8 @@ use crate::error::{OpenError, is_corrupt, primary_code};
 use crate::location::Location;
 use crate::schema;
 
-/// Time for `quick_check` at the start (365 ms for 337 MB). A file that takes longer is believed: the proxy must serve.
+/// Time for `quick_check` at the start (365 ms for 337 MB). A file that takes longer is believed: the proxy
+/// must serve.
 const CHECK_TIME_MAX: Duration = Duration::from_millis(1_500);
 
 /// Steps of SQLite's machine between two looks at a stop flag: well under a millisecond.
@@ -67,7 +68,8 @@ pub(crate) async fn connect(location: &Location) -> Result<SqliteConnection, Ope
 
 /// Moves a corrupt ledger out of the way and says so. The writer connection must be closed.
 pub(crate) fn move_aside(location: &Location) -> Result<(), OpenError> {
-    // The time of the last write names the copy: no clock is needed, and it says when the damage was last written to.
+    // The time of the last write names the copy: no clock is needed, and it says when the damage was last
+    // written to.
     let seconds = fs::metadata(location.path())
         .and_then(|found| found.modified())
         .ok()

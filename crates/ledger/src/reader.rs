@@ -35,8 +35,8 @@ pub struct Reader {
 // === impl Reader ===
 
 impl Reader {
-    /// Names the ledger to read; nothing is opened yet, and the file need not exist. Until it does, answers are
-    /// empty and [`Self::ready`] is false. A file that is replaced is noticed.
+    /// Names the ledger to read; nothing is opened yet, and the file need not exist. Until it does, answers
+    /// are empty and [`Self::ready`] is false. A file that is replaced is noticed.
     ///
     /// # Errors
     /// The URL has no form that we know.
@@ -66,8 +66,8 @@ impl Reader {
         }))
     }
 
-    /// One metric over time, in buckets of `step` that begin at multiples of it; one series for each value of `by`,
-    /// the busiest first, at most 50.
+    /// One metric over time, in buckets of `step` that begin at multiples of it; one series for each value of
+    /// `by`, the busiest first, at most 50.
     ///
     /// # Errors
     /// The step is no whole number of seconds or makes more than [`crate::POINTS_MAX`] points; else as for
@@ -117,8 +117,8 @@ impl Reader {
         }))
     }
 
-    /// The newest record with this request id; `None` when there is none. Fast for an id that we made, since it tells
-    /// its time; for a client's own id the rows are searched, newest first.
+    /// The newest record with this request id; `None` when there is none. Fast for an id that we made, since
+    /// it tells its time; for a client's own id the rows are searched, newest first.
     ///
     /// # Errors
     /// As for [`Self::summary`].
@@ -145,7 +145,8 @@ impl Reader {
         Ok(answered.await?.unwrap_or_default())
     }
 
-    /// Runs one question in one read transaction, so that all its parts see the same rows; `None` without a ledger.
+    /// Runs one question in one read transaction, so that all its parts see the same rows; `None` without a
+    /// ledger.
     async fn answer<T>(
         &self,
         work: impl AsyncFnOnce(&mut Session) -> Result<T, QueryError>,

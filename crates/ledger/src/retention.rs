@@ -1,4 +1,5 @@
-//! Retention: old rows and cells go in small steps between batches, so that no batch waits long, and the file shrinks.
+//! Retention: old rows and cells go in small steps between batches, so that no batch waits long, and the file
+//! shrinks.
 
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ pub struct Keep {
     pub hours: Duration,
     /// Cells of one day.
     pub days: Duration,
-    /// Size of the database beyond which the oldest requests go before their time; `None` is no limit. Cells stay.
+    /// Size of the database beyond which the oldest requests go before their time; `None` is no limit. Cells
+    /// stay.
     pub max_bytes: Option<u64>,
 }
 

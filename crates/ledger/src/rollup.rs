@@ -1,8 +1,9 @@
 //! Rollups: which cells a request belongs to, and what each tier of them holds.
 //!
-//! A batch is added to the cells of the finest tier of each cube. When a bucket of a coarser tier is well past, its
-//! cells are made from the next finer ones, and from then on late records are added to it as well. So at every
-//! moment: a tier holds exactly the requests that began in its span, and sums over any tier equal sums over the rows.
+//! A batch is added to the cells of the finest tier of each cube. When a bucket of a coarser tier is well
+//! past, its cells are made from the next finer ones, and from then on late records are added to it as well.
+//! So at every moment: a tier holds exactly the requests that began in its span, and sums over any tier equal
+//! sums over the rows.
 
 use std::collections::HashMap;
 
@@ -71,8 +72,8 @@ impl Cube {
         }
     }
 
-    /// Widths of its tiers, finest first. Users are many: a minute of one user is a single request, which the row of
-    /// that request tells already.
+    /// Widths of its tiers, finest first. Users are many: a minute of one user is a single request, which the
+    /// row of that request tells already.
     pub(crate) fn tiers(self) -> &'static [i64] {
         match self {
             Self::Route | Self::Key => &TIERS,

@@ -41,12 +41,14 @@ pub(crate) async fn stamp(connection: &mut SqliteConnection) -> Result<Stamp, sq
     })
 }
 
-/// Runs the migrations that a file has not had. Each is one transaction with its version: killed half-way, it repeats.
+/// Runs the migrations that a file has not had. Each is one transaction with its version: killed half-way, it
+/// repeats.
 pub(crate) async fn migrate(connection: &mut SqliteConnection, from: i64) -> Result<(), sqlx::Error> {
     for (version, script) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > from) {
         tracing::info!(version, "migrating the ledger to schema {version}");
         let script = format!(
-            "BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {version};\nCOMMIT;"
+            "BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};\n\
+             PRAGMA user_version = {version};\nCOMMIT;"
         );
         // No value from outside is in the text: our scripts and two numbers of ours.
         if let Err(error) = connection.execute(sqlx::raw_sql(AssertSqlSafe(script))).await {

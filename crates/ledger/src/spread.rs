@@ -1,9 +1,11 @@
-//! A mergeable distribution of time spans: logarithmic buckets of 1 % relative error, plus exact count, sum, min, max.
+//! A mergeable distribution of time spans: logarithmic buckets of 1 % relative error, plus exact count, sum,
+//! min, max.
 //!
-//! Merging is addition bucket by bucket, so a merge of merges equals the direct one, byte for byte. Bucket `i` holds
-//! the microseconds `v` with `GAMMA^(i-1) < v <= GAMMA^i`, bucket 0 all up to one: the buckets of [`record::Sketch`],
-//! so that a record's gaps can be added without loss. (A `Sketch` counts to 2^32, too little for a month of gaps.)
-//! A bucket's representative is at most `ALPHA` away from each value in it (<https://arxiv.org/abs/1908.10693>).
+//! Merging is addition bucket by bucket, so a merge of merges equals the direct one, byte for byte. Bucket
+//! `i` holds the microseconds `v` with `GAMMA^(i-1) < v <= GAMMA^i`, bucket 0 all up to one: the buckets of
+//! [`record::Sketch`], so that a record's gaps can be added without loss. (A `Sketch` counts to 2^32, too
+//! little for a month of gaps.) A bucket's representative is at most `ALPHA` away from each value in it
+//! (<https://arxiv.org/abs/1908.10693>).
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -49,8 +51,9 @@ impl Spread {
         }
     }
 
-    /// The gaps of one request: its encoded [`record::Sketch`], their mean and the largest. `None` when the bytes are
-    /// not such a sketch. A sketch does not keep its smallest value, so the lower border of its first bucket stands in.
+    /// The gaps of one request: its encoded [`record::Sketch`], their mean and the largest. `None` when the
+    /// bytes are not such a sketch. A sketch does not keep its smallest value, so the lower border of its
+    /// first bucket stands in.
     pub(crate) fn of_gaps(mut sketch: &[u8], mean_us: u64, max_us: u64) -> Option<Self> {
         let mut spread = Self::default();
         let mut bucket = 0_u16;
@@ -120,7 +123,8 @@ impl Spread {
         }
     }
 
-    /// Appends the canonical form: its length in bytes, then the parts. Nothing but a zero length without values.
+    /// Appends the canonical form: its length in bytes, then the parts. Nothing but a zero length without
+    /// values.
     pub(crate) fn encode(&self, bytes: &mut Vec<u8>) {
         if self.count == 0 {
             varint::put(bytes, 0);

@@ -57,8 +57,8 @@ struct Session {
 // === impl Writer ===
 
 impl Writer {
-    /// Opens the ledger behind `sqlite:///absolute/path.db` or `sqlite://relative/path.db`: makes its folder, takes the
-    /// lock, checks the file (a corrupt one is moved aside and a new one begun) and migrates it.
+    /// Opens the ledger behind `sqlite:///absolute/path.db` or `sqlite://relative/path.db`: makes its folder,
+    /// takes the lock, checks the file (a corrupt one is moved aside and a new one begun) and migrates it.
     ///
     /// # Errors
     /// One line that names the file and what to do.
@@ -79,8 +79,8 @@ impl Writer {
 
     /// Stores a batch and the pulse in one transaction.
     ///
-    /// A file that was deleted, replaced or found corrupt while running is begun anew first (a corrupt one is kept
-    /// beside it).
+    /// A file that was deleted, replaced or found corrupt while running is begun anew first (a corrupt one is
+    /// kept beside it).
     ///
     /// # Errors
     /// Nothing of the batch is stored. Keep it and try again later.
@@ -111,8 +111,9 @@ impl Writer {
         }
     }
 
-    /// One step of retention: deletes a bounded number of rows and cells that are past their time, and gives free
-    /// pages back to the file system. Call it between batches, again at once while it says that there is more.
+    /// One step of retention: deletes a bounded number of rows and cells that are past their time, and gives
+    /// free pages back to the file system. Call it between batches, again at once while it says that there is
+    /// more.
     ///
     /// # Errors
     /// Nothing was deleted; try again later.
@@ -240,7 +241,8 @@ impl Session {
         match self.fill(statements, records, pulse).await {
             Ok(()) => self.commit().await,
             Err(error) => {
-                // The first error is the one to report; a failed rollback leaves `open` set, which the caller sees.
+                // The first error is the one to report; a failed rollback leaves `open` set, which the caller
+                // sees.
                 let _ = self.roll_back().await;
                 Err(error)
             }
@@ -266,8 +268,8 @@ impl Session {
         if self.open {
             self.roll_back().await?;
         }
-        // IMMEDIATE: a transaction that begins by reading may fail at its first write, and no waiting would help.
-        // Set before, not after: a call that is dropped while SQLite begins must not leave this unsaid.
+        // IMMEDIATE: a transaction that begins by reading may fail at its first write, and no waiting would
+        // help. Set before, not after: a call that is dropped while SQLite begins must not leave this unsaid.
         self.open = true;
         if let Err(error) = sqlx::query("BEGIN IMMEDIATE").execute(&mut self.connection).await {
             self.open = false;
@@ -312,8 +314,9 @@ impl Session {
         }
         let outcome = sqlx::query("COMMIT").execute(&mut self.connection).await;
         if let Err(error) = outcome {
-            // Without an open transaction the rollback fails, which tells nothing; the counter does: it stands in
-            // the file only if the whole batch does. A batch that is there must not be stored twice.
+            // Without an open transaction the rollback fails, which tells nothing; the counter does: it
+            // stands in the file only if the whole batch does. A batch that is there must not be stored
+            // twice.
             let _ = self.roll_back().await;
             if batch(&mut self.connection).await? != self.batch + 1 {
                 return Err(error.into());
@@ -325,7 +328,8 @@ impl Session {
         Ok(())
     }
 
-    /// SQLite rolls back by itself when the disk is full, and then says that there is no transaction: just as well.
+    /// SQLite rolls back by itself when the disk is full, and then says that there is no transaction: just as
+    /// well.
     async fn roll_back(&mut self) -> Result<(), sqlx::Error> {
         self.dictionary.rolled_back();
         match sqlx::query("ROLLBACK").execute(&mut self.connection).await {

@@ -280,13 +280,13 @@ pub(crate) fn string_end(text: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// The next quote or backslash from `at` on. Most strings of an event are shorter than a vector search pays for, so the
-/// first words are looked at eight bytes at once.
+/// The next quote or backslash from `at` on. Most strings of an event are shorter than a vector search pays
+/// for, so the first words are looked at eight bytes at once.
 #[inline]
 fn special(text: &[u8], at: usize) -> Option<usize> {
     const WORDS: usize = 6;
-    /// Marks (with their top bit) the bytes of `word` that equal `byte`: the classic test for a zero byte. Marks
-    /// above the first may be wrong, which does not matter here.
+    /// Marks (with their top bit) the bytes of `word` that equal `byte`: the classic test for a zero byte.
+    /// Marks above the first may be wrong, which does not matter here.
     const fn marks(word: u64, byte: u8) -> u64 {
         let ones = u64::from_le_bytes([1; 8]);
         let differing = word ^ u64::from_le_bytes([byte; 8]);

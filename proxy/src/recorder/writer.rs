@@ -23,7 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often a pulse is written.
 const PULSE_EVERY: Duration = Duration::from_secs(1);
 
-/// How often the writer looks for what is past its time; while a step says that there is more, after each batch.
+/// How often the writer looks for what is past its time; while a step says that there is more, after each
+/// batch.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// First and longest wait before a failed batch is tried again.

@@ -92,11 +92,15 @@ proptest! {
         cells.reverse();
         let top = rolled_up(&cells, usize::MAX).pop().unwrap_or_default();
         prop_assert_eq!(top.encode(), direct.encode());
-        prop_assert_eq!(top.summary(UnixMillis(0), UnixMillis(1)), direct.summary(UnixMillis(0), UnixMillis(1)));
+        let (from, to) = (UnixMillis(0), UnixMillis(1));
+        prop_assert_eq!(top.summary(from, to), direct.summary(from, to));
     }
 
     #[test]
-    fn foreign_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in any::<prop::sample::Index>()) {
+    fn foreign_bytes_never_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        cut in any::<prop::sample::Index>(),
+    ) {
         let _ = Cell::decode(&bytes);
         let whole = cell_of(&[]).encode();
         prop_assert_eq!(Cell::decode(&whole[..cut.index(whole.len())]), None, "a cut cell is none");

@@ -1,4 +1,5 @@
-//! Covers a window with the coarsest tiers that fit and exact rows at its edges. Pure arithmetic on milliseconds.
+//! Covers a window with the coarsest tiers that fit and exact rows at its edges. Pure arithmetic on
+//! milliseconds.
 
 use record::UnixMillis;
 
@@ -38,13 +39,15 @@ struct Holding {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Cover {
     pub(super) pieces: Vec<Piece>,
-    /// The window that is really covered. It differs from the one asked for where rows or cells have been pruned: then
-    /// an edge moves outwards to the border of a bucket that is still there, or inwards to where anything is.
+    /// The window that is really covered. It differs from the one asked for where rows or cells have been
+    /// pruned: then an edge moves outwards to the border of a bucket that is still there, or inwards to where
+    /// anything is.
     pub(super) from: UnixMillis,
     pub(super) to: UnixMillis,
 }
 
-/// Covers `[from, to)`. Without a cube, rows are all there is. With a `step`, no bucket may reach over its borders.
+/// Covers `[from, to)`. Without a cube, rows are all there is. With a `step`, no bucket may reach over its
+/// borders.
 pub(super) fn cover(
     from: UnixMillis,
     to: UnixMillis,
@@ -95,7 +98,8 @@ fn reach(holdings: &[Holding], edge: i64, align: fn(i64, i64) -> i64) -> i64 {
     }
 }
 
-/// `holdings` are sorted from the finest to the coarsest: the coarsest takes what it can, the others the edges.
+/// `holdings` are sorted from the finest to the coarsest: the coarsest takes what it can, the others the
+/// edges.
 fn split(from: i64, to: i64, holdings: &[Holding], pieces: &mut Vec<Piece>) {
     if from >= to {
         return;

@@ -13,8 +13,8 @@ use crate::error::QueryError;
 use crate::question::Query;
 use crate::words::Dimension;
 
-/// Looks the values up. The filter of the question does not narrow them: a list to choose from shows what else there
-/// is.
+/// Looks the values up. The filter of the question does not narrow them: a list to choose from shows what
+/// else there is.
 pub(super) async fn facets(session: &mut Session, query: &Query) -> Result<Facets, QueryError> {
     let query = &Query::window(query.from, query.to);
     let (model, whole) = values(session, query, Dimension::Model).await?;

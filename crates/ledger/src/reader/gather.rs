@@ -105,8 +105,8 @@ pub(super) async fn gather(
     Ok(gathered)
 }
 
-/// The end of the window, or a whole minute after it when nothing that is stored began later. So a window up to now
-/// is answered from cells to its very end, and is as exact.
+/// The end of the window, or a whole minute after it when nothing that is stored began later. So a window up
+/// to now is answered from cells to its very end, and is as exact.
 async fn open_end(connection: &mut SqliteConnection, to: UnixMillis) -> Result<UnixMillis, QueryError> {
     let (newest,): (Option<i64>,) = sqlx::query_as("SELECT max(id) FROM request")
         .fetch_one(connection)

@@ -13,8 +13,8 @@ use crate::error::QueryError;
 use crate::identifier::{RowId, rid_bytes, uuid_v7_moment};
 use crate::question::{PAGE_LIMIT_MAX, Page, Query, cursor_id, cursor_text};
 
-/// How far the time in an id that we made may be from the start of its request. Both are read from the same clock at
-/// nearly the same moment; a minute is more than any step of that clock between the two.
+/// How far the time in an id that we made may be from the start of its request. Both are read from the same
+/// clock at nearly the same moment; a minute is more than any step of that clock between the two.
 const ID_DISTANCE_MAX: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Which rows a page may show.

@@ -1,4 +1,5 @@
-//! A filter as values to bind. The SQL text is the same for every filter: a list that is NULL lets everything pass.
+//! A filter as values to bind. The SQL text is the same for every filter: a list that is NULL lets everything
+//! pass.
 
 use sqlx::Sqlite;
 use sqlx::query::Query as SqlQuery;

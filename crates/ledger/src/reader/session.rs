@@ -27,7 +27,8 @@ pub(super) struct Connections {
     opened: Arc<Mutex<Option<Opened>>>,
 }
 
-/// A read transaction. Dropped before [`Self::finish`], it stops what SQLite is doing and closes its connection.
+/// A read transaction. Dropped before [`Self::finish`], it stops what SQLite is doing and closes its
+/// connection.
 #[derive(Debug)]
 pub(super) struct Session {
     connection: PoolConnection<Sqlite>,

@@ -105,27 +105,33 @@ fn the_sequence_wraps_without_losing_a_record() {
     });
 }
 
+/// Four requests that differ in model, outcome and user.
+fn different() -> Vec<MetricRecord> {
+    let mut records = Vec::new();
+    for (id, model, outcome, user) in [
+        ("1", "llama", Outcome::Success, Some("ann")),
+        ("2", "qwen", Outcome::Success, Some("bob")),
+        ("3", "qwen", Outcome::UpstreamError, None),
+        ("4", "phi", Outcome::ClientCancelled, Some("ann")),
+    ] {
+        let mut record = plain(id, NOON);
+        record.model = Some(model.into());
+        record.outcome = outcome;
+        record.identity.user = user.map(Into::into);
+        records.push(record);
+    }
+    // Nothing answered: the model that was asked for counts.
+    records[3].model = None;
+    records[3].model_requested = Some("phi".into());
+    records
+}
+
 #[test]
 fn filters_are_alternatives_within_a_field_and_conditions_between_fields() {
     block_on(async {
         let place = Place::new();
         let mut writer = place.writer().await;
-        let mut records = Vec::new();
-        for (id, model, outcome, user) in [
-            ("1", "llama", Outcome::Success, Some("ann")),
-            ("2", "qwen", Outcome::Success, Some("bob")),
-            ("3", "qwen", Outcome::UpstreamError, None),
-            ("4", "phi", Outcome::ClientCancelled, Some("ann")),
-        ] {
-            let mut record = plain(id, NOON);
-            record.model = Some(model.into());
-            record.outcome = outcome;
-            record.identity.user = user.map(Into::into);
-            records.push(record);
-        }
-        // Nothing answered: the model that was asked for counts.
-        records[3].model = None;
-        records[3].model_requested = Some("phi".into());
+        let records = different();
         writer.append(&records, None).await.unwrap();
         let reader = place.reader();
         let ids = async |filter: Filter| {
@@ -144,46 +150,48 @@ fn filters_are_alternatives_within_a_field_and_conditions_between_fields() {
             );
             ids.join("")
         };
-        assert_eq!(ids(Filter::default()).await, "1234");
-        assert_eq!(
-            ids(Filter {
-                model: vec!["qwen".into(), "phi".into()],
-                ..Filter::default()
-            })
-            .await,
-            "234"
-        );
-        let failed = Filter {
-            model: vec!["qwen".into()],
-            outcome: vec![Outcome::UpstreamError],
-            ..Filter::default()
-        };
-        assert_eq!(ids(failed).await, "3");
-        assert_eq!(
-            ids(Filter {
-                user: vec!["ann".into()],
-                ..Filter::default()
-            })
-            .await,
-            "14"
-        );
-        assert_eq!(
-            ids(Filter {
-                user: vec!["' OR 1=1 --".into()],
-                ..Filter::default()
-            })
-            .await,
-            "",
-            "a literal"
-        );
-        assert_eq!(
-            ids(Filter {
-                stream: Some(false),
-                ..Filter::default()
-            })
-            .await,
-            ""
-        );
+        let none = Filter::default;
+        for (filter, expect) in [
+            (none(), "1234"),
+            (
+                Filter {
+                    model: vec!["qwen".into(), "phi".into()],
+                    ..none()
+                },
+                "234",
+            ),
+            (
+                Filter {
+                    model: vec!["qwen".into()],
+                    outcome: vec![Outcome::UpstreamError],
+                    ..none()
+                },
+                "3",
+            ),
+            (
+                Filter {
+                    user: vec!["ann".into()],
+                    ..none()
+                },
+                "14",
+            ),
+            (
+                Filter {
+                    user: vec!["' OR 1=1 --".into()],
+                    ..none()
+                },
+                "",
+            ),
+            (
+                Filter {
+                    stream: Some(false),
+                    ..none()
+                },
+                "",
+            ),
+        ] {
+            assert_eq!(ids(filter.clone()).await, expect, "{filter:?}");
+        }
     });
 }
 

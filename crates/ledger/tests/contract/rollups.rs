@@ -1,4 +1,5 @@
-//! Cells answer exactly what the rows would: for every window, filter and grouping, after any order of batches.
+//! Cells answer exactly what the rows would: for every window, filter and grouping, after any order of
+//! batches.
 
 use std::time::Duration;
 

@@ -10,7 +10,8 @@ use crate::usage::Report;
 
 use super::body;
 
-/// Longest event that serves as a template. Why this number: ids, a model name of 256 bytes and one token fit.
+/// Longest event that serves as a template. Why this number: ids, a model name of 256 bytes and one token
+/// fit.
 const TEMPLATE_LEN_MAX: usize = 1_024;
 
 /// Reads events whose payload stands in `choices`.
@@ -25,8 +26,9 @@ pub(crate) struct Choices {
 
 /// The last event that carried nothing but one text: what stood before the text and behind it.
 ///
-/// The token events of a stream differ in their text alone (same id, model, creation time). An event with the same
-/// beginning and the same end, and a whole JSON string in between, means the same: two comparisons replace the walk.
+/// The token events of a stream differ in their text alone (same id, model, creation time). An event with the
+/// same beginning and the same end, and a whole JSON string in between, means the same: two comparisons
+/// replace the walk.
 #[derive(Debug)]
 struct Template {
     before: Vec<u8>,

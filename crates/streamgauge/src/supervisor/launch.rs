@@ -42,7 +42,8 @@ pub(super) struct Launcher {
     log: LogOptions,
     probe: Probe,
     started: AtomicU32,
-    /// Proxies started so far: each after the first may find the one before it still writing its last records.
+    /// Proxies started so far: each after the first may find the one before it still writing its last
+    /// records.
     proxies: AtomicU32,
 }
 
