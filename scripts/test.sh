@@ -78,6 +78,7 @@ step "format of the Rust code" cargo fmt --all --check || true
 if step "dashboard: build" scripts/dashboard.sh; then
   step "dashboard: lint" in_dashboard npm run --silent lint || true
   step "dashboard: types" in_dashboard npm run --silent typecheck || true
+  step "dashboard: types of the API" in_dashboard npm run --silent api:check || true
   $quick || step "dashboard: tests" in_dashboard npm run --silent test || true
 fi
 
@@ -91,7 +92,7 @@ fi
 step "Rust tests" cargo test --workspace --locked --no-fail-fast || true
 if step "binary for the end-to-end tests" cargo build --locked -p streamgauge; then
   export STREAMGAUGE_BIN=$CARGO_TARGET_DIR/debug/streamgauge
-  step "dashboard: browser tests" in_dashboard npm run --silent e2e || true
+  step "dashboard: browser tests" scripts/browser.sh || true
   step "in front of llama-server" scripts/e2e/run.sh --llama-only || true
 fi
 summary

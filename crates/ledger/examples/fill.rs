@@ -18,6 +18,9 @@ use record::{
 /// Records of one batch: what a writer finds after a tenth of a second at 40,000 requests a second.
 const BATCH_LEN: u64 = 4_096;
 
+/// How often each question is asked; the median is printed.
+const ASKED: usize = 5;
+
 /// End of the past that is made: 2026-11-23T12:00:00Z.
 const END: UnixMillis = UnixMillis(1_795_435_200_000);
 
@@ -64,7 +67,7 @@ async fn fill(plan: &Plan) -> Result<(), AnyError> {
     let span_ms = plan.minutes * 60_000;
     let start_ms = END.0 - i64::try_from(span_ms)?;
     let (mut made, mut spent, mut longest) = (0, Duration::ZERO, Duration::ZERO);
-    let mut pruned = Duration::ZERO;
+    let (mut pruned, mut longest_step) = (Duration::ZERO, Duration::ZERO);
     while made < plan.records {
         let count = BATCH_LEN.min(plan.records - made);
         let batch: Vec<MetricRecord> = (made..made + count)
@@ -83,9 +86,15 @@ async fn fill(plan: &Plan) -> Result<(), AnyError> {
         writer.append(&batch, None).await?;
         longest = longest.max(begin.elapsed());
         spent += begin.elapsed();
-        let begin = Instant::now();
-        while writer.prune(&Keep::default(), now).await?.more {}
-        pruned += begin.elapsed();
+        loop {
+            let begin = Instant::now();
+            let step = writer.prune(&Keep::default(), now).await?;
+            longest_step = longest_step.max(begin.elapsed());
+            pruned += begin.elapsed();
+            if !step.more {
+                break;
+            }
+        }
         made += count;
     }
     let begin = Instant::now();
@@ -100,12 +109,14 @@ async fn fill(plan: &Plan) -> Result<(), AnyError> {
         "{made} records in {spent:.1?}: {:.0} records/s",
         count_f64(made) / spent.as_secs_f64()
     );
-    println!("longest batch {longest:.1?}, retention {pruned:.1?}");
-    println!(
-        "file {:?} bytes, log {} bytes",
-        health.file_bytes, health.wal_bytes
-    );
+    println!("longest batch {longest:.1?}, retention {pruned:.1?}, its longest step {longest_step:.1?}");
+    println!("log before closing {} bytes", health.wal_bytes);
     writer.close().await?;
+    let file_bytes = Writer::open(&plan.url).await?.health().file_bytes.unwrap_or(0);
+    println!(
+        "file {file_bytes} bytes: {:.0} bytes a record written",
+        count_f64(file_bytes) / count_f64(made)
+    );
     Ok(())
 }
 
@@ -132,23 +143,21 @@ async fn ask(plan: &Plan) -> Result<(), AnyError> {
         let mut cells = Vec::new();
         for question in 0..4 {
             let mut times = Vec::new();
-            for _ in 0..5 {
+            for _ in 0..ASKED {
                 let begin = Instant::now();
-                let outcome = match question {
-                    0 => reader.summary(&query).await.map(|_| ()),
-                    1 => reader.breakdown(&query, Dimension::Model, 100).await.map(|_| ()),
-                    2 => reader.breakdown(&query, Dimension::User, 20).await.map(|_| ()),
+                match question {
+                    0 => reader.summary(&query).await.map(drop),
+                    1 => reader.breakdown(&query, Dimension::Model, 100).await.map(drop),
+                    2 => reader.breakdown(&query, Dimension::User, 20).await.map(drop),
                     _ => reader
                         .timeseries(&query, Metric::TtftP95, step, Some(Dimension::Model))
                         .await
-                        .map(|_| ()),
-                };
-                times.push(
-                    outcome.map_or_else(|error| error.to_string(), |()| format!("{:.1?}", begin.elapsed())),
-                );
+                        .map(drop),
+                }?;
+                times.push(begin.elapsed());
             }
-            times.sort_by_key(String::len);
-            cells.push(times.swap_remove(2));
+            times.sort_unstable();
+            cells.push(format!("{:.1?}", times.swap_remove(ASKED / 2)));
         }
         println!(
             "{name:<12} {:>10} {:>10} {:>10} {:>10}",

@@ -101,3 +101,18 @@ fn every_schema_property_and_parameter_is_described() {
         }
     }
 }
+
+#[test]
+fn every_field_of_a_record_is_defined() {
+    let document = serde_json::to_value(metrics_api::openapi()).expect("the document is JSON");
+    let fields = document["components"]["schemas"]["RequestRecord"]["properties"].as_object();
+    let fields = fields.expect("the record has a schema");
+    assert!(fields.len() > 50, "{}", fields.len());
+    let page = include_str!("../../../docs/metrics.md");
+    for field in fields.keys() {
+        assert!(
+            page.contains(&format!("`{field}`")),
+            "`{field}` is not in docs/metrics.md"
+        );
+    }
+}

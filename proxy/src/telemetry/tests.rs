@@ -127,3 +127,14 @@ fn every_metric_has_a_help_text() {
         assert!(family.name().starts_with("streamgauge_"), "{}", family.name());
     }
 }
+
+#[test]
+fn every_metric_is_documented() {
+    let telemetry = Telemetry::new("0", "0");
+    telemetry.observe(&record("m", Outcome::Success));
+    let page = include_str!("../../../docs/metrics.md");
+    for family in telemetry.gather() {
+        let name = format!("`{}`", family.name());
+        assert!(page.contains(&name), "{name} is not in docs/metrics.md");
+    }
+}

@@ -16,7 +16,7 @@ use crate::cell::Cell;
 use crate::error::QueryError;
 use crate::identifier::RowId;
 use crate::question::Query;
-use crate::rollup::{TIERS, TierStates, align_up};
+use crate::rollup::{Cube, TierStates, align_up};
 use crate::words::Dimension;
 
 /// How requests are put together.
@@ -79,7 +79,7 @@ pub(super) async fn gather(
     let states = TierStates::read(connection).await?;
     let cube = cube_for(&query.filter, grouping.by);
     let step_s = grouping.step.map(|step| duration_ms_i64(step) / 1_000);
-    let open_end = open_end(connection, query.to).await?;
+    let open_end = open_end(connection, query.to, cube).await?;
     let cover = cover(query.from.max(UnixMillis(0)), open_end, cube, step_s, &states);
     for piece in &cover.pieces {
         match (piece.source, cube) {
@@ -105,15 +105,21 @@ pub(super) async fn gather(
     Ok(gathered)
 }
 
-/// The end of the window, or a whole minute after it when nothing that is stored began later. So a window up
-/// to now is answered from cells to its very end, and is as exact.
-async fn open_end(connection: &mut SqliteConnection, to: UnixMillis) -> Result<UnixMillis, QueryError> {
+/// The end of the window, or the end of the finest cell over it when nothing that is stored began later.
+/// So a window up to now is answered from cells to its very end, and is as exact.
+async fn open_end(
+    connection: &mut SqliteConnection,
+    to: UnixMillis,
+    cube: Option<Cube>,
+) -> Result<UnixMillis, QueryError> {
+    let Some(finest) = cube.and_then(|cube| cube.tiers().first()) else {
+        return Ok(to);
+    };
     let (newest,): (Option<i64>,) = sqlx::query_as("SELECT max(id) FROM request")
         .fetch_one(connection)
         .await?;
-    let minute_ms = TIERS[0] * 1_000;
     match newest {
-        Some(newest) if RowId(newest).started_at() < to => Ok(UnixMillis(align_up(to.0, minute_ms))),
+        Some(newest) if RowId(newest).started_at() < to => Ok(UnixMillis(align_up(to.0, finest * 1_000))),
         _ => Ok(to),
     }
 }
