@@ -81,6 +81,20 @@ impl Pool {
             .cloned()
     }
 
+    /// Whether another replica than the `tried` ones takes requests. Costs no replica its turn.
+    pub(crate) fn has_other(&self, tried: &[Name]) -> bool {
+        self.replicas
+            .iter()
+            .any(|replica| replica.takes_requests() && !tried.contains(&replica.name))
+    }
+
+    /// Whether a replica is known to be there.
+    pub(crate) fn is_served(&self) -> bool {
+        self.replicas
+            .iter()
+            .any(|replica| replica.state() == ReplicaState::Up)
+    }
+
     /// How every replica is, for the pulse.
     pub(crate) fn pulse(&self) -> Vec<ReplicaPulse> {
         self.replicas

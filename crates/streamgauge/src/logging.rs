@@ -1,7 +1,8 @@
 //! Log lines: one for each event, text or JSON, on stderr.
 //!
 //! Pingora's own targets are held at `info` whatever the user asks for: at `debug` it prints whole request
-//! heads, keys included.
+//! heads, keys included. Below a warning they say nothing that our own lines do not say better, so `info` is only
+//! for who asks: `--log-level info,pingora=info`.
 
 use std::io::IsTerminal;
 
@@ -28,9 +29,12 @@ pub(crate) fn start(options: &LogOptions, rust_log: Option<&str>) -> Result<(), 
         .or(rust_log)
         .filter(|text| !text.is_empty());
     let wanted = wanted.unwrap_or("info");
-    let filter = EnvFilter::builder().parse(wanted).map_err(|error| {
-        format!("`{wanted}` is not a log level ({error}); write error, warn, info, debug or trace")
-    })?;
+    // A directive of the user's for the same target stands behind ours and replaces it.
+    let filter = EnvFilter::builder()
+        .parse(format!("{CAPPED}=warn,{wanted}"))
+        .map_err(|error| {
+            format!("`{wanted}` is not a log level ({error}); write error, warn, info, debug or trace")
+        })?;
     let filter = filter.and(filter_fn(is_allowed));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match options.log_format {

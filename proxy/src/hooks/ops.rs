@@ -29,7 +29,8 @@ impl ServeHttp for Ops {
                 answer(status, "application/json", health.to_string())
             }
             "/readyz" => {
-                let ready = !self.0.draining.load(Relaxed);
+                // Not while it drains, and not before a replica has answered a probe.
+                let ready = !self.0.draining.load(Relaxed) && self.0.pool.is_served();
                 let status = if ready {
                     StatusCode::OK
                 } else {

@@ -80,7 +80,7 @@ impl Hooks {
             tracing::warn!(replica = %replica.name, "replica {} is out: {kind}", replica.name);
         }
         ctx.tried.push(replica.name.clone());
-        let again = ctx.tracked.attempts < TRIES_MAX && self.shared.pool.choose(&ctx.tried).is_some();
+        let again = ctx.tracked.attempts < TRIES_MAX && self.shared.pool.has_other(&ctx.tried);
         if again {
             self.shared
                 .telemetry

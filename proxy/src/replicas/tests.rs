@@ -81,7 +81,10 @@ fn a_replica_that_was_tried_or_is_down_or_unresolved_is_passed_over() {
         assert_eq!(pool.choose(&[]).unwrap().host, "10.0.0.2");
     }
     assert!(pool.choose(&["10.0.0.2:1".into()]).is_none());
+    assert!(!pool.has_other(&["10.0.0.2:1".into()]) && pool.has_other(&[]));
+    assert!(!pool.is_served(), "nobody was probed");
     assert!(pool.replicas[0].probe_passed(NOW));
+    assert!(pool.is_served());
     assert_eq!(pool.choose(&["10.0.0.2:1".into()]).unwrap().host, "10.0.0.1");
 }
 
