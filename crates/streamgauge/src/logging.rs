@@ -1,8 +1,8 @@
 //! Log lines: one for each event, text or JSON, on stderr.
 //!
 //! Pingora's own targets are held at `info` whatever the user asks for: at `debug` it prints whole request
-//! heads, keys included. Below a warning they say nothing that our own lines do not say better, so `info` is only
-//! for who asks: `--log-level info,pingora=info`.
+//! heads, keys included. Below a warning they say nothing that our own lines do not say better, so `info` is
+//! only for who asks: `--log-level info,pingora=info`.
 
 use std::io::IsTerminal;
 
