@@ -204,7 +204,7 @@ impl Flags {
     pub const PARSE_ERROR: Self = Self(1 << 1);
     /// A line was longer than the parser keeps; it was forwarded but not read.
     pub const LINE_TOO_LONG: Self = Self(1 << 2);
-    /// We asked for the usage chunk and took it out again.
+    /// We asked for the usage chunk of this stream; when it came, it was taken out again.
     pub const USAGE_INJECTED: Self = Self(1 << 3);
     /// The client read so slowly that the token times are not the engine's.
     pub const SLOW_CLIENT: Self = Self(1 << 4);
