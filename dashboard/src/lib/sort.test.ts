@@ -1,7 +1,7 @@
 /** Sorting: stable, unknown last; and the distance of a figure from its peers. */
 import { describe, expect, it } from "vitest";
 
-import { distanceFromPeers, sorted, turned } from "./sort";
+import { distanceFromPeers, founded, sorted, turned } from "./sort";
 
 const ROWS = [
   { name: "gpu-10", ms: 5 },
@@ -63,5 +63,11 @@ describe("distance from peers", () => {
     expect(distanceFromPeers(400, [100, 400], 1)).toBe(0);
     expect(distanceFromPeers(null, [1, 2, 3], 1)).toBe(0);
     expect(distanceFromPeers(0.002, [0, 0, 0, 0.002], 0.01)).toBe(0);
+  });
+
+  it("does not look at figures of a few requests", () => {
+    const peers = [founded(0.007, 1_950), founded(0, 7), founded(0, 2)];
+    expect(distanceFromPeers(founded(0.007, 1_950), peers, 0.001)).toBe(0);
+    expect(distanceFromPeers(founded(0.5, 2), [0, 0, 0], 0.001)).toBe(0);
   });
 });

@@ -35,6 +35,14 @@ export function turned(sort: SortState | null, column: string, number: boolean):
   return sort.direction === first ? { column, direction: number ? "up" : "down" } : null;
 }
 
+/** Fewer requests than this make a figure of chance: it is neither tinted nor a peer. */
+const FOUNDED_REQUESTS_MIN = 20;
+
+/** A figure that enough requests stand behind to be compared with others; unknown otherwise. */
+export function founded(value: number | null, requests: number): number | null {
+  return requests < FOUNDED_REQUESTS_MIN ? null : value;
+}
+
 /**
  * How far a figure is from the median of its peers in the bad direction, from 0 to 1: for the tint of
  * a cell. Twice the median is 0.5, four times is nearly 1. Less than three peers have no median to be

@@ -7,7 +7,7 @@ import { type Dimension, dimensionNamed, useBreakdown } from "../api/queries";
 import { isFilterName } from "../lib/address";
 import { type Suspect, suspects } from "../lib/culprit";
 import { count, duration, joined, rateFigure, share, threeDigits } from "../lib/format";
-import { distanceFromPeers } from "../lib/sort";
+import { distanceFromPeers, founded } from "../lib/sort";
 import { type ColumnSpec, DataTable } from "../ui/DataTable";
 import { Empty, Panel } from "../ui/Panel";
 import { Choice, LeadTo, Meter } from "../ui/parts";
@@ -90,10 +90,18 @@ function BreakdownTable({ by, rows }: { readonly by: Dimension; readonly rows: r
   );
 }
 
+function ttftOf(row: Row): number | null {
+  return founded(row.ttft_ms.p95, row.ttft_ms.count);
+}
+
+function failedOf(row: Row): number | null {
+  return founded(row.error_rate, row.requests);
+}
+
 function columnsFor(by: Dimension, rows: readonly Row[]): readonly ColumnSpec<Row>[] {
   const most = Math.max(1, ...rows.map((row) => row.requests));
-  const ttft = rows.map((row) => row.ttft_ms.p95);
-  const failed = rows.map((row) => row.error_rate);
+  const ttft = rows.map(ttftOf);
+  const failed = rows.map(failedOf);
   return [
     {
       id: "key",
@@ -121,7 +129,7 @@ function columnsFor(by: Dimension, rows: readonly Row[]): readonly ColumnSpec<Ro
       number: true,
       cell: (row) => share(row.error_rate),
       order: (row) => row.error_rate,
-      tint: (row) => distanceFromPeers(row.error_rate, failed, ENOUGH.share),
+      tint: (row) => distanceFromPeers(failedOf(row), failed, ENOUGH.share),
     },
     {
       id: "ttft_p50",
@@ -137,7 +145,7 @@ function columnsFor(by: Dimension, rows: readonly Row[]): readonly ColumnSpec<Ro
       number: true,
       cell: (row) => duration(row.ttft_ms.p95),
       order: (row) => row.ttft_ms.p95,
-      tint: (row) => distanceFromPeers(row.ttft_ms.p95, ttft, ENOUGH.ttftMs),
+      tint: (row) => distanceFromPeers(ttftOf(row), ttft, ENOUGH.ttftMs),
     },
     {
       id: "output",

@@ -150,6 +150,12 @@ function ChartPanel({ id, title, axis, text, drawing, whole = false, none }: Cha
     const half = Math.max(toMs - fromMs, WINDOW_MS_MIN) / 2;
     setWindow({ kind: "fixed", fromMs: Math.floor(middle - half), toMs: Math.ceil(middle + half) });
   };
+  const back = () => {
+    // A pasted link has no window before it.
+    if (address.window.kind === "fixed" && !stepBack()) {
+      setWindow({ kind: "live", range: DEFAULT_RANGE });
+    }
+  };
   return (
     <Panel
       id={id}
@@ -168,7 +174,14 @@ function ChartPanel({ id, title, axis, text, drawing, whole = false, none }: Cha
       <Answered asked={drawing} what={title} shape="plot">
         {(body) =>
           body.lines.length === 0 || largest(body.lines.map((line) => line.values)) === null ? (
-            <Empty title="Nothing to draw.">{none}</Empty>
+            <Empty title="Nothing to draw.">
+              {none}
+              {address.window.kind === "fixed" ? (
+                <button type="button" className="control control-outlined" onClick={back}>
+                  Back to the window before
+                </button>
+              ) : null}
+            </Empty>
           ) : (
             <Chart
               {...body}
@@ -180,12 +193,7 @@ function ChartPanel({ id, title, axis, text, drawing, whole = false, none }: Cha
               asTable={asTable}
               syncKey={CURSOR}
               onZoom={zoom}
-              onReset={() => {
-                // A pasted link has no window before it.
-                if (address.window.kind === "fixed" && !stepBack()) {
-                  setWindow({ kind: "live", range: DEFAULT_RANGE });
-                }
-              }}
+              onReset={back}
             />
           )
         }

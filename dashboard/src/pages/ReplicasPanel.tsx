@@ -3,7 +3,7 @@ import type { Schemas } from "../api/client";
 import { useReplicas } from "../api/queries";
 import { age, count, duration, joined, rateFigure, share, UNKNOWN } from "../lib/format";
 import type { Tone } from "../lib/outcome";
-import { distanceFromPeers } from "../lib/sort";
+import { distanceFromPeers, founded } from "../lib/sort";
 import { type ColumnSpec, DataTable } from "../ui/DataTable";
 import { Empty, Panel } from "../ui/Panel";
 import { Badge, Meter, Name } from "../ui/parts";
@@ -62,11 +62,23 @@ export function ReplicasPanel() {
   );
 }
 
+function ttftOf({ figures }: Replica): number | null {
+  return founded(figures.ttft_ms.p95, figures.ttft_ms.count);
+}
+
+function itlOf({ figures }: Replica): number | null {
+  return founded(figures.itl_ms.p95, figures.itl_ms.count);
+}
+
+function failedOf({ figures }: Replica): number | null {
+  return founded(figures.error_rate, figures.requests);
+}
+
 function columnsFor(replicas: readonly Replica[]): readonly ColumnSpec<Replica>[] {
   const most = Math.max(1, ...replicas.map((row) => row.figures.requests));
-  const ttft = replicas.map((row) => row.figures.ttft_ms.p95);
-  const itl = replicas.map((row) => row.figures.itl_ms.p95);
-  const failed = replicas.map((row) => row.figures.error_rate);
+  const ttft = replicas.map(ttftOf);
+  const itl = replicas.map(itlOf);
+  const failed = replicas.map(failedOf);
   return [
     {
       id: "replica",
@@ -86,6 +98,7 @@ function columnsFor(replicas: readonly Replica[]): readonly ColumnSpec<Replica>[
       header: "In flight",
       meaning: "Requests with it now, over all live proxies.",
       number: true,
+      wideOnly: true,
       cell: (row) => count(row.in_flight),
       order: (row) => row.in_flight,
     },
@@ -105,7 +118,7 @@ function columnsFor(replicas: readonly Replica[]): readonly ColumnSpec<Replica>[
       number: true,
       cell: (row) => share(row.figures.error_rate),
       order: (row) => row.figures.error_rate,
-      tint: (row) => distanceFromPeers(row.figures.error_rate, failed, ENOUGH.share),
+      tint: (row) => distanceFromPeers(failedOf(row), failed, ENOUGH.share),
     },
     {
       id: "ttft",
@@ -113,7 +126,7 @@ function columnsFor(replicas: readonly Replica[]): readonly ColumnSpec<Replica>[
       number: true,
       cell: (row) => duration(row.figures.ttft_ms.p95),
       order: (row) => row.figures.ttft_ms.p95,
-      tint: (row) => distanceFromPeers(row.figures.ttft_ms.p95, ttft, ENOUGH.ttftMs),
+      tint: (row) => distanceFromPeers(ttftOf(row), ttft, ENOUGH.ttftMs),
     },
     {
       id: "itl",
@@ -121,7 +134,7 @@ function columnsFor(replicas: readonly Replica[]): readonly ColumnSpec<Replica>[
       number: true,
       cell: (row) => duration(row.figures.itl_ms.p95),
       order: (row) => row.figures.itl_ms.p95,
-      tint: (row) => distanceFromPeers(row.figures.itl_ms.p95, itl, ENOUGH.itlMs),
+      tint: (row) => distanceFromPeers(itlOf(row), itl, ENOUGH.itlMs),
     },
     {
       id: "tokens",
@@ -148,7 +161,7 @@ function State({ row }: { readonly row: Replica }) {
   return (
     <Badge
       tone={STATE_TONES[row.state] ?? "quiet"}
-      meaning={`As ${row.views.length} proxies see it.`}
+      meaning={`As ${row.views.length === 1 ? "the proxy sees" : `${row.views.length} proxies see`} it.`}
     >
       {row.state}
       {changed.length === 0 ? null : <Since ms={Math.max(...changed)} />}

@@ -142,13 +142,21 @@ function columnsFor(withDay: boolean): readonly ColumnSpec<Record>[] {
     {
       id: "model",
       header: "Model",
+      wideOnly: true,
       cell: (row) => <Clipped text={row.model ?? row.model_requested} />,
       order: (row) => row.model ?? row.model_requested,
     },
-    { id: "endpoint", header: "Endpoint", cell: endpointOf, order: (row) => row.endpoint },
+    {
+      id: "endpoint",
+      header: "Endpoint",
+      wideOnly: true,
+      cell: endpointOf,
+      order: (row) => row.endpoint,
+    },
     {
       id: "replica",
       header: "Replica",
+      wideOnly: true,
       cell: (row) =>
         row.replica === null ? (
           UNKNOWN
@@ -171,6 +179,7 @@ function columnsFor(withDay: boolean): readonly ColumnSpec<Record>[] {
     {
       id: "itl",
       header: "ITL mean",
+      wideOnly: true,
       number: true,
       meaning: "Mean gap between arrivals that carry tokens.",
       cell: (row) => duration(row.itl_mean_ms),
@@ -187,6 +196,7 @@ function columnsFor(withDay: boolean): readonly ColumnSpec<Record>[] {
     {
       id: "prompt",
       header: "Prompt",
+      wideOnly: true,
       number: true,
       meaning: "Prompt tokens, cached ones included; the cached share stands beside them.",
       cell: promptOf,

@@ -140,10 +140,14 @@ function Freshness() {
   return (
     <FreshnessWords
       state={stale ? "stale" : "fresh"}
-      words={stale ? `stale, ${age(old)} old` : `updated ${age(old)} ago`}
+      words={stale ? `stale, ${age(old)} old` : updatedWords(old)}
       title={error === null ? undefined : sentenceOf(error)}
     />
   );
+}
+
+function updatedWords(oldMs: number): string {
+  return oldMs < 1_000 ? "updated just now" : `updated ${age(oldMs)} ago`;
 }
 
 function FreshnessWords({

@@ -6,6 +6,7 @@
 )]
 
 mod breakdown;
+mod documented;
 mod facets;
 mod guard;
 mod live;
