@@ -1,7 +1,7 @@
 /** The culprit finder: names what stands out, and nobody by chance. */
 import { describe, expect, it } from "vitest";
 
-import { type Group, suspects } from "./culprit";
+import { type Group, failureTints, suspects } from "./culprit";
 
 function group(key: string | null, requests: number, failures: number): Group {
   return { key, requests, failures };
@@ -32,6 +32,25 @@ describe("a culprit", () => {
       group("c", 1_000, 90),
     ]);
     expect(found.map((suspect) => suspect.value)).toEqual(["c", "b"]);
+  });
+});
+
+describe("a tint", () => {
+  it("is for those who stand out, and the deeper the more they do", () => {
+    const tints = failureTints([
+      group("a", 10_000, 1),
+      group("b", 1_000, 60),
+      group("c", 1_000, 190),
+      group(null, 100, 0),
+    ]);
+    expect([...tints.keys()].sort()).toEqual(["b", "c"]);
+    expect(tints.get("c")).toBeGreaterThan(tints.get("b") ?? 1);
+    expect(tints.get("c")).toBeLessThan(1);
+  });
+
+  it("is not for the only value with traffic, nor for the spread between equals", () => {
+    expect(failureTints([group("a", 8_453, 44), group("typo", 32, 0)]).size).toBe(0);
+    expect(failureTints([group("a", 2_133, 9), group("b", 2_131, 17)]).size).toBe(0);
   });
 });
 

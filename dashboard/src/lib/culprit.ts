@@ -52,6 +52,11 @@ export function suspects(dimension: string, groups: readonly Group[]): Suspect[]
     .sort((a, b) => b.lift - a.lift);
 }
 
+/** How strongly to tint each value's failures: not at all unless it is a suspect, nearly 1 for a great lift. */
+export function failureTints(groups: readonly Group[]): ReadonlyMap<string, number> {
+  return new Map(suspects("", groups).map(({ value, lift }) => [value, 1 - 1 / lift]));
+}
+
 interface Counts {
   readonly requests: number;
   readonly failures: number;

@@ -1,7 +1,7 @@
 /** Series: gaps stay gaps, stacks add up, and an unfinished step is left out. */
 import { describe, expect, it } from "vitest";
 
-import { aligned, ended, largest, lastRow, lonely, perSecond, stacked } from "./series";
+import { aligned, ended, largest, lastRow, lonely, stacked } from "./series";
 
 describe("aligned", () => {
   it("puts series with different steps over the union of their times", () => {
@@ -71,6 +71,14 @@ describe("extremes", () => {
         [1, null, null],
         [null, 3, null],
       ]),
+      "the last that any has, when none has all",
+    ).toBe(1);
+    expect(
+      lastRow([
+        [1, 2, null],
+        [1, 2, 3],
+      ]),
+      "the last that all have",
     ).toBe(1);
     expect(lastRow([[0]]), "a zero is a value").toBe(0);
   });
@@ -82,22 +90,7 @@ describe("lonely points", () => {
   });
 });
 
-describe("rates and the running step", () => {
-  it("divide by the step and keep gaps", () => {
-    expect(
-      perSecond(
-        [
-          [0, 30],
-          [10_000, null],
-        ],
-        10_000,
-      ),
-    ).toEqual([
-      [0, 3],
-      [10_000, null],
-    ]);
-  });
-
+describe("lines without the running step", () => {
   it("drop only the step that has not ended", () => {
     const points = [
       [0, 1],

@@ -64,15 +64,20 @@ export function largest(columns: readonly Column[]): number | null {
   return most;
 }
 
-/** The last row that any column has a value in; `null` when there is none. */
+/**
+ * The last row that every column has a value in, or else that any has: answers that come one after
+ * another end in different steps. `null` when there is none.
+ */
 export function lastRow(columns: readonly Column[]): number | null {
+  const lengths = columns.map((column) => column.length);
   let last: number | null = null;
-  for (const column of columns) {
-    for (let row = column.length - 1; row > (last ?? -1); row -= 1) {
-      if (column[row] !== null && column[row] !== undefined) {
-        last = row;
-        break;
-      }
+  for (let row = Math.max(0, ...lengths) - 1; row >= 0; row -= 1) {
+    const known = columns.filter((column) => (column[row] ?? null) !== null).length;
+    if (known === columns.length) {
+      return row;
+    }
+    if (known > 0) {
+      last ??= row;
     }
   }
   return last;
@@ -89,12 +94,6 @@ export function lonely(column: Column): number[] {
     }
   });
   return rows;
-}
-
-/** Each value divided by the step: from counts in a step to counts per second. */
-export function perSecond(points: readonly Point[], stepMs: number): Point[] {
-  const seconds = stepMs / 1_000;
-  return points.map(([ms, value]) => [ms, value === null ? null : value / seconds]);
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   ends,
   lengthMs,
   nounBefore,
+  nounOf,
   parseRange,
   refreshMs,
   seriesRefreshMs,
@@ -79,5 +80,10 @@ describe("names", () => {
     expect(parseRange("6h")).toBe("6h");
     expect(parseRange("2h")).toBeNull();
     expect(parseRange(null)).toBeNull();
+  });
+
+  it("read as people say them", () => {
+    expect(nounOf("1h")).toBe("the last hour");
+    expect(nounOf("7d")).toBe("the last 7 days");
   });
 });

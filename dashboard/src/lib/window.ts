@@ -116,6 +116,11 @@ export function spanBefore(window: TimeWindow): Span {
   return { from: new Date(start).toISOString(), to: new Date(window.fromMs).toISOString() };
 }
 
+/** How a moving window is called in a sentence: "the last hour". */
+export function nounOf(range: RangeId): string {
+  return `the last ${TABLE[range].noun}`;
+}
+
 /** How the window before is called in a sentence. */
 export function nounBefore(window: TimeWindow): string {
   return window.kind === "live" ? `the ${TABLE[window.range].noun} before` : "the window before";

@@ -5,7 +5,7 @@
 import type { Schemas } from "../api/client";
 import { type Dimension, dimensionNamed, useBreakdown } from "../api/queries";
 import { isFilterName } from "../lib/address";
-import { type Suspect, suspects } from "../lib/culprit";
+import { type Suspect, failureTints, suspects } from "../lib/culprit";
 import { count, duration, joined, rateFigure, share, threeDigits } from "../lib/format";
 import { distanceFromPeers, founded } from "../lib/sort";
 import { type ColumnSpec, DataTable } from "../ui/DataTable";
@@ -31,7 +31,7 @@ const OFFERED = [
 const SUSPECTED = ["replica", "model", "endpoint"] as const satisfies readonly Dimension[];
 
 /** Differences below these are trifles, whatever the median is. */
-const ENOUGH = { ttftMs: 5, share: 0.001 } as const;
+const ENOUGH = { ttftMs: 5 } as const;
 
 /** The panel. */
 export function BreakdownPanel() {
@@ -94,14 +94,10 @@ function ttftOf(row: Row): number | null {
   return founded(row.ttft_ms.p95, row.ttft_ms.count);
 }
 
-function failedOf(row: Row): number | null {
-  return founded(row.error_rate, row.requests);
-}
-
 function columnsFor(by: Dimension, rows: readonly Row[]): readonly ColumnSpec<Row>[] {
   const most = Math.max(1, ...rows.map((row) => row.requests));
   const ttft = rows.map(ttftOf);
-  const failed = rows.map(failedOf);
+  const tints = failureTints(rows);
   return [
     {
       id: "key",
@@ -129,7 +125,7 @@ function columnsFor(by: Dimension, rows: readonly Row[]): readonly ColumnSpec<Ro
       number: true,
       cell: (row) => share(row.error_rate),
       order: (row) => row.error_rate,
-      tint: (row) => distanceFromPeers(failedOf(row), failed, ENOUGH.share),
+      tint: (row) => tints.get(row.key ?? "") ?? 0,
     },
     {
       id: "ttft_p50",

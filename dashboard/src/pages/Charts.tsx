@@ -178,7 +178,7 @@ function ChartPanel({ id, title, axis, text, drawing, whole = false, none }: Cha
               {none}
               {address.window.kind === "fixed" ? (
                 <button type="button" className="control control-outlined" onClick={back}>
-                  Back to the window before
+                  Leave this window
                 </button>
               ) : null}
             </Empty>

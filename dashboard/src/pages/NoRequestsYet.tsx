@@ -1,6 +1,7 @@
 /** What an empty page teaches: the exact command that sends a first request through this proxy. */
 import { useAbout, useReplicas } from "../api/queries";
 import { curlFor } from "../lib/curl";
+import { nounOf } from "../lib/window";
 import { Command, Panel } from "../ui/Panel";
 import { usePage } from "./usePage";
 
@@ -9,10 +10,10 @@ export function NoRequestsYet() {
   const { scope, address } = usePage();
   const about = useAbout().data;
   const replicas = useReplicas(scope).data?.replicas ?? [];
-  const range = address.window.kind === "live" ? address.window.range : "";
+  const window = address.window.kind === "live" ? nounOf(address.window.range) : "this window";
   const model = replicas.flatMap((replica) => replica.models)[0];
   return (
-    <Panel id="first-request" title={`No requests in the last ${range}`} size="wide">
+    <Panel id="first-request" title={`No requests in ${window}`} size="wide">
       <div className="state state-wide">
         {about?.ready === false ? (
           <p>

@@ -202,7 +202,7 @@ describe("a page without figures", () => {
 
   it("teaches how to send the first request when there is none", async () => {
     putPage({ scenario: "empty" });
-    const teacher = await screen.findByRole("region", { name: "No requests in the last 1h" });
+    const teacher = await screen.findByRole("region", { name: "No requests in the last hour" });
     const command = await within(teacher).findByLabelText("A command that sends a request");
     expect(command).toHaveTextContent("curl -N http://127.0.0.1:8001/v1/chat/completions");
     await waitFor(() => {
@@ -216,6 +216,34 @@ describe("a page without figures", () => {
     putPage({ query: "/?model=unheard-of" });
     expect(await screen.findByText("No request matches.")).toBeVisible();
     expect(screen.queryByText(/curl/)).not.toBeInTheDocument();
+  });
+
+  it("leads back out of a window in which nothing happened", async () => {
+    const { user } = putPage({ scenario: "empty", query: "/?range=6h" });
+    await screen.findByText(/No requests in the last 6 hours/);
+    act(() => {
+      window.history.pushState(
+        "streamgauge:moved",
+        "",
+        "/?from=2026-11-23T03:00:00Z&to=2026-11-23T04:00:00Z",
+      );
+      window.dispatchEvent(new Event("streamgauge:moved"));
+    });
+    const chart = await screen.findByRole("region", { name: "Time to first token" });
+    await user.click(await within(chart).findByRole("button", { name: "Leave this window" }));
+    await waitFor(() => {
+      expect(window.location.search).toBe("?range=6h");
+    });
+  });
+
+  it("leads from a pasted empty window to the last hour", async () => {
+    const { user } = putPage({
+      scenario: "empty",
+      query: "/?from=2026-11-23T03:00:00Z&to=2026-11-23T04:00:00Z",
+    });
+    const [back] = await screen.findAllByRole("button", { name: "Leave this window" });
+    await user.click(back ?? document.body);
+    expect(await screen.findByText(/No requests in the last hour/)).toBeVisible();
   });
 
   it("says in each panel what failed, and recovers when asked again", async () => {

@@ -2,6 +2,7 @@
 import type { Schemas } from "../api/client";
 import { useReplicas } from "../api/queries";
 import { age, count, duration, joined, rateFigure, share, UNKNOWN } from "../lib/format";
+import { failureTints } from "../lib/culprit";
 import type { Tone } from "../lib/outcome";
 import { distanceFromPeers, founded } from "../lib/sort";
 import { type ColumnSpec, DataTable } from "../ui/DataTable";
@@ -22,7 +23,7 @@ const STATE_TONES: Readonly<Record<string, Tone>> = {
 };
 
 /** Differences below these are trifles, whatever the median is. */
-const ENOUGH = { ttftMs: 5, itlMs: 1, share: 0.001 } as const;
+const ENOUGH = { ttftMs: 5, itlMs: 1 } as const;
 
 /** The panel. */
 export function ReplicasPanel() {
@@ -67,18 +68,21 @@ function ttftOf({ figures }: Replica): number | null {
 }
 
 function itlOf({ figures }: Replica): number | null {
-  return founded(figures.itl_ms.p95, figures.itl_ms.count);
-}
-
-function failedOf({ figures }: Replica): number | null {
-  return founded(figures.error_rate, figures.requests);
+  // Its own count is one of gaps, of which a single stream has hundreds.
+  return founded(figures.itl_ms.p95, figures.ttft_ms.count);
 }
 
 function columnsFor(replicas: readonly Replica[]): readonly ColumnSpec<Replica>[] {
   const most = Math.max(1, ...replicas.map((row) => row.figures.requests));
   const ttft = replicas.map(ttftOf);
   const itl = replicas.map(itlOf);
-  const failed = replicas.map(failedOf);
+  const tints = failureTints(
+    replicas.map(({ replica, figures: { requests, failures } }) => ({
+      key: replica,
+      requests,
+      failures,
+    })),
+  );
   return [
     {
       id: "replica",
@@ -118,7 +122,7 @@ function columnsFor(replicas: readonly Replica[]): readonly ColumnSpec<Replica>[
       number: true,
       cell: (row) => share(row.figures.error_rate),
       order: (row) => row.figures.error_rate,
-      tint: (row) => distanceFromPeers(failedOf(row), failed, ENOUGH.share),
+      tint: (row) => tints.get(row.replica) ?? 0,
     },
     {
       id: "ttft",

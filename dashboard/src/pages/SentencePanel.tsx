@@ -45,7 +45,8 @@ export function SentencePanel() {
 }
 
 function PieceWords({ piece, page }: { readonly piece: Piece; readonly page: Page }) {
-  const { target, text } = piece;
+  const { target } = piece;
+  const text = unbroken(piece.text);
   if (target === undefined) {
     return text;
   }
@@ -65,6 +66,11 @@ function PieceWords({ piece, page }: { readonly piece: Piece; readonly page: Pag
       {text}
     </LeadTo>
   );
+}
+
+/** A number and its unit stay on one line. */
+function unbroken(text: string): string {
+  return text.replaceAll(/(\d) (?=(?:%|µs|ms|s)(?!\w))/g, "$1\u00a0");
 }
 
 function follow(target: Exclude<Target, { kind: "panel" }>, page: Page) {

@@ -36,7 +36,8 @@ export function Tiles() {
         href="#requests"
         figure={figureOf(now, error, requestsFigure)}
         meaning="Requests that started in the window, however they ended, and their rate."
-        change={change(now?.requests, before?.requests)}
+        // By the rate: only a part of the window before may lie after the first start.
+        change={change(now?.requests_per_second, before?.requests_per_second)}
         against={against}
         course={useCourse("requests")}
         colour="--flow-requests"
@@ -62,7 +63,7 @@ export function Tiles() {
         figure={figureOf(now, error, (it) => durationFigure(it.ttft_ms.p50))}
         meaning={
           "Median time to first token: from the request's head to the first token. " +
-          coverage(now, "ttft_ms")
+          streamsCounted(now)
         }
         change={change(now?.ttft_ms.p50, before?.ttft_ms.p50)}
         against={against}
@@ -74,7 +75,7 @@ export function Tiles() {
         label="TTFT p95"
         href="#ttft"
         figure={figureOf(now, error, (it) => durationFigure(it.ttft_ms.p95))}
-        meaning={`One of twenty streams waited longer than this for its first token. ${coverage(now, "ttft_ms")}`}
+        meaning={`One of twenty streams waited longer than this for its first token. ${streamsCounted(now)}`}
         change={change(now?.ttft_ms.p95, before?.ttft_ms.p95)}
         against={against}
         better="lower"
@@ -87,7 +88,7 @@ export function Tiles() {
         figure={figureOf(now, error, (it) => durationFigure(it.itl_ms.p95))}
         meaning={
           "Inter-token latency: gaps between arrivals that carry tokens, 95th percentile. " +
-          coverage(now, "itl_ms")
+          gapsCounted(now)
         }
         change={change(now?.itl_ms.p95, before?.itl_ms.p95)}
         against={against}
@@ -169,10 +170,14 @@ function failures(summary: Summary | undefined): string {
     : `${count(summary.failures)} of ${count(summary.requests)}`;
 }
 
-function coverage(summary: Summary | undefined, name: "ttft_ms" | "itl_ms"): string {
+function streamsCounted(summary: Summary | undefined): string {
   return summary === undefined
     ? ""
-    : `Known for ${count(summary[name].count)} of ${count(summary.streams)} streams.`;
+    : `Known for ${count(summary.ttft_ms.count)} of ${count(summary.streams)} streams.`;
+}
+
+function gapsCounted(summary: Summary | undefined): string {
+  return summary === undefined ? "" : `Taken over ${count(summary.itl_ms.count)} gaps.`;
 }
 
 function reported(summary: Summary | undefined): string {

@@ -57,7 +57,8 @@ export function plotOptions(lines: readonly Line[], setting: Setting): uPlot.Opt
   return {
     width: setting.width,
     height: setting.height,
-    padding: [8, 8, 0, 0],
+    // The last label of the time axis is centred at its tick and needs its half beyond it.
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     scales: { x: { time: true, auto: false }, y: { range: yRange } },
     axes: [
