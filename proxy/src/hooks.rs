@@ -119,7 +119,7 @@ impl ProxyHttp for Hooks {
         request: &mut RequestHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        headers::towards_replica(session, request, ctx, &self.shared.settings.pool)
+        headers::towards_replica(session, request, ctx)
     }
 
     /// Gives the replica the body that was read before it was chosen, with the usage option spliced in.
@@ -264,7 +264,7 @@ impl Hooks {
         }
         let read = clock::now();
         ctx.tracked.uploaded = Some(read);
-        let looked = upload::look(ctx, route.endpoint, self.shared.settings.pool.usage);
+        let looked = upload::look(ctx, route.endpoint, &self.shared.fleet);
         ctx.tracked.overhead += clock::now().saturating_duration_since(read);
         Ok(looked)
     }

@@ -8,6 +8,7 @@
 //! (`observer`).
 
 mod clock;
+mod fleet;
 mod hooks;
 mod recorder;
 mod replicas;

@@ -1,34 +1,29 @@
-//! The replicas of the pool: who is there, who takes requests, who has how many.
+//! One replica: whether it is there, whether it takes requests, how many it has.
 //!
-//! Choosing costs a few atomic loads and allocates nothing. State changes come from the prober
-//! (`hooks/probe.rs`) and, at once, from a connection that could not be made.
+//! Reading its state costs a few atomic loads. State changes come from the prober (`hooks/probe.rs`) and, at
+//! once, from a connection that could not be made. Which replicas there are is the fleet's knowledge
+//! (`fleet.rs`).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
 use record::{Name, ReplicaPulse, ReplicaState, UnixMillis};
 
-use crate::settings::{PoolSettings, ReplicaSettings};
+use crate::settings::ReplicaSettings;
 
 /// Most replicas that are tried for one request. Why this number: two neighbours down at once is rare, three
 /// is an outage.
 pub(crate) const TRIES_MAX: u16 = 3;
-
-/// The pool.
-#[derive(Debug)]
-pub(crate) struct Pool {
-    pub(crate) name: Name,
-    pub(crate) replicas: Vec<Arc<Replica>>,
-    next: AtomicUsize,
-}
 
 /// One replica.
 #[derive(Debug)]
 pub(crate) struct Replica {
     /// `host:port`, its name in records and labels.
     pub(crate) name: Name,
+    /// As it was configured or discovered; what tells it from the others of its pool.
+    pub(crate) url: String,
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) tls: bool,
@@ -56,58 +51,12 @@ pub struct UrlError {
     url: String,
 }
 
-// === impl Pool ===
-
-impl Pool {
-    pub(crate) fn new(settings: &PoolSettings) -> Result<Self, UrlError> {
-        let replicas = settings
-            .replicas
-            .iter()
-            .map(|replica| Replica::new(replica).map(Arc::new));
-        Ok(Self {
-            name: settings.name.clone(),
-            replicas: replicas.collect::<Result<_, _>>()?,
-            next: AtomicUsize::new(0),
-        })
-    }
-
-    /// The next replica in turn that takes requests and was not `tried` for this one.
-    pub(crate) fn choose(&self, tried: &[Name]) -> Option<Arc<Replica>> {
-        let start = self.next.fetch_add(1, Relaxed);
-        let len = self.replicas.len();
-        (0..len)
-            .filter_map(|step| self.replicas.get(start.wrapping_add(step) % len.max(1)))
-            .find(|replica| replica.takes_requests() && !tried.contains(&replica.name))
-            .cloned()
-    }
-
-    /// Whether another replica than the `tried` ones takes requests. Costs no replica its turn.
-    pub(crate) fn has_other(&self, tried: &[Name]) -> bool {
-        self.replicas
-            .iter()
-            .any(|replica| replica.takes_requests() && !tried.contains(&replica.name))
-    }
-
-    /// Whether a replica is known to be there.
-    pub(crate) fn is_served(&self) -> bool {
-        self.replicas
-            .iter()
-            .any(|replica| replica.state() == ReplicaState::Up)
-    }
-
-    /// How every replica is, for the pulse.
-    pub(crate) fn pulse(&self) -> Vec<ReplicaPulse> {
-        self.replicas
-            .iter()
-            .map(|replica| replica.pulse(&self.name))
-            .collect()
-    }
-}
-
 // === impl Replica ===
 
 impl Replica {
-    fn new(settings: &ReplicaSettings) -> Result<Self, UrlError> {
+    /// # Errors
+    /// When its URL is not one.
+    pub(crate) fn new(settings: &ReplicaSettings) -> Result<Self, UrlError> {
         let refusal = || UrlError {
             url: settings.url.clone(),
         };
@@ -132,6 +81,7 @@ impl Replica {
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
         Ok(Self {
             name: format!("{host}:{port}").into(),
+            url: settings.url.clone(),
             address: ArcSwapOption::from_pointee(literal.map(|ip| SocketAddr::new(ip, port))),
             host,
             port,
@@ -174,7 +124,8 @@ impl Replica {
         self.models.store(Some(Arc::new(models)));
     }
 
-    fn takes_requests(&self) -> bool {
+    /// Whether a new request may go to it.
+    pub(crate) fn takes_requests(&self) -> bool {
         matches!(self.state(), ReplicaState::Unknown | ReplicaState::Up) && self.address.load().is_some()
     }
 
@@ -229,7 +180,8 @@ impl Replica {
         changed
     }
 
-    fn pulse(&self, pool: &Name) -> ReplicaPulse {
+    /// How it is, for the pulse.
+    pub(crate) fn pulse(&self, pool: &Name) -> ReplicaPulse {
         let changed_at = i64::try_from(self.changed_at.load(Relaxed)).unwrap_or(0);
         ReplicaPulse {
             replica: self.name.clone(),

@@ -30,8 +30,8 @@ pub struct Settings {
     pub grace: Duration,
     /// How long `/readyz` says no before the port closes.
     pub shutdown_lag: Duration,
-    /// The replicas and how to use them.
-    pub pool: PoolSettings,
+    /// The pools of replicas, each with a name of its own; at least one.
+    pub pools: Vec<PoolSettings>,
     /// Where records go: `sqlite:///path/file.db`.
     pub ledger: String,
     /// How long requests are kept in the ledger.
@@ -93,7 +93,7 @@ pub struct ReplicaSettings {
 }
 
 /// Deadlines towards a replica, each its own outcome.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub struct Timeouts {
     /// For the TCP (and TLS) connection.
     pub connect: Duration,

@@ -8,8 +8,8 @@ use prometheus::{Encoder, ProtobufEncoder, TextEncoder};
 use record::{MetricRecord, Pulse, ReplicaState, UnixMillis};
 
 use crate::clock;
+use crate::fleet::{Fleet, Member};
 use crate::recorder::{Sink, WriterHealth};
-use crate::replicas::Pool;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
 
@@ -17,7 +17,7 @@ use crate::telemetry::Telemetry;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    pub(crate) pool: Pool,
+    pub(crate) fleet: Fleet,
     pub(crate) telemetry: Telemetry,
     pub(crate) sink: Sink,
     pub(crate) writer_health: WriterHealth,
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(settings: Settings) -> anyhow::Result<(Arc<Self>, Receiver<Box<MetricRecord>>)> {
-        let pool = Pool::new(&settings.pool)?;
+        let fleet = Fleet::new(&settings.pools)?;
         let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"), &settings.revision);
         let (sink, records) = Sink::new(
             telemetry.pipeline.finished.clone(),
@@ -44,7 +44,7 @@ impl Shared {
         );
         let shared = Self {
             settings,
-            pool,
+            fleet,
             telemetry,
             sink,
             writer_health: WriterHealth::default(),
@@ -72,7 +72,7 @@ impl Shared {
             at: clock::wall(),
             in_flight: self.in_flight.load(Relaxed),
             waiting: 0,
-            replicas: self.pool.pulse(),
+            replicas: self.fleet.pulse(),
             families,
         }
     }
@@ -86,7 +86,7 @@ impl Shared {
     }
 
     fn refresh_gauges(&self) {
-        for replica in &self.pool.replicas {
+        for Member { replica, .. } in self.fleet.members() {
             let running = i64::try_from(replica.in_flight()).unwrap_or(i64::MAX);
             self.telemetry
                 .traffic

@@ -32,6 +32,8 @@ pub(crate) struct Tracked {
     pub(crate) response_bytes: u64,
     /// The whole request body was there (tb).
     pub(crate) uploaded: Option<Instant>,
+    /// The pool that was asked.
+    pub(crate) pool: Option<Name>,
     /// The first replica was chosen (tq).
     pub(crate) admitted: Option<Instant>,
     pub(crate) attempts: u16,
@@ -83,6 +85,7 @@ impl Tracked {
             request_bytes: 0,
             response_bytes: 0,
             uploaded: None,
+            pool: None,
             admitted: None,
             attempts: 0,
             replica: None,
@@ -184,7 +187,7 @@ impl Tracked {
             trace_id: self.trace_id,
             endpoint: self.endpoint,
             dialect: self.dialect,
-            pool: self.admitted.map(|_| Arc::clone(&self.shared.pool.name)),
+            pool: self.pool.take(),
             model_requested: self.facts.model.take(),
             model: seen.model,
             replica: self.replica.take().map(|(name, _)| name),

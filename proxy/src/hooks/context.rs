@@ -8,6 +8,7 @@ use bytes::Bytes;
 use prometheus::IntCounter;
 use record::Name;
 
+use crate::fleet::Pool;
 use crate::replicas::WithReplica;
 use crate::shared::Shared;
 use crate::tracked::{Tracked, Watched};
@@ -19,6 +20,8 @@ pub(crate) struct Ctx {
     pub(crate) body: HeldBody,
     /// The usage chunk was asked for by us; it is taken out of the answer.
     pub(crate) injected: bool,
+    /// The pool that serves this request, as it was when the request came.
+    pub(crate) pool: Option<Arc<Pool>>,
     /// The replica of the running attempt.
     pub(crate) with: Option<WithReplica>,
     /// Replicas that failed for this request.
@@ -59,6 +62,7 @@ impl Ctx {
             tracked,
             body: HeldBody::default(),
             injected: false,
+            pool: None,
             with: None,
             tried: Vec::new(),
             refused: None,
@@ -67,6 +71,12 @@ impl Ctx {
             in_flight_max,
             events: None,
         }
+    }
+
+    /// This pool serves the request, to its end.
+    pub(crate) fn serve_by(&mut self, pool: Option<Arc<Pool>>) {
+        self.tracked.pool = pool.as_ref().map(|pool| Arc::clone(&pool.name));
+        self.pool = pool;
     }
 
     /// Whether more requests were in flight at this one's start than may be, this one included.

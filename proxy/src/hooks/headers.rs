@@ -7,7 +7,6 @@ use record::Name;
 use uuid::Uuid;
 
 use crate::hooks::context::Ctx;
-use crate::settings::PoolSettings;
 use crate::tracked::{Tracked, Watched};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,12 +31,7 @@ pub(crate) fn identify(head: &RequestHeader, tracked: &mut Tracked) {
 }
 
 /// The head as the replica gets it.
-pub(crate) fn towards_replica(
-    session: &Session,
-    head: &mut RequestHeader,
-    ctx: &Ctx,
-    pool: &PoolSettings,
-) -> Result<()> {
+pub(crate) fn towards_replica(session: &Session, head: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
     if let Some(body) = ctx.body.get() {
         head.remove_header(&header::TRANSFER_ENCODING);
         head.insert_header(header::CONTENT_LENGTH, body.len())?;
@@ -60,7 +54,8 @@ pub(crate) fn towards_replica(
     if let Some((replica, _)) = &ctx.tracked.replica {
         head.insert_header(header::HOST, &**replica)?;
     }
-    if let Some(key) = &pool.upstream_key {
+    let pool = ctx.pool.as_ref();
+    if let Some(key) = pool.and_then(|pool| pool.settings.upstream_key.as_ref()) {
         head.remove_header("x-api-key");
         head.insert_header(header::AUTHORIZATION, format!("Bearer {key}"))?;
     }

@@ -30,7 +30,7 @@ impl ServeHttp for Ops {
             }
             "/readyz" => {
                 // Not while it drains, and not before a replica has answered a probe.
-                let ready = !self.0.draining.load(Relaxed) && self.0.pool.is_served();
+                let ready = !self.0.draining.load(Relaxed) && self.0.fleet.is_served();
                 let status = if ready {
                     StatusCode::OK
                 } else {

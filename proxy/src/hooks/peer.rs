@@ -9,6 +9,7 @@ use pingora::prelude::{Error, ErrorType, HttpPeer, Result, Session};
 use record::UnixMillis;
 
 use crate::clock;
+use crate::fleet::Pool;
 use crate::hooks::context::Ctx;
 use crate::hooks::{Hooks, failure, wire};
 use crate::replicas::{Replica, TRIES_MAX};
@@ -27,10 +28,11 @@ impl Hooks {
     pub(super) fn choose(&self, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         // The replica of a failed attempt is no longer busy with this request.
         ctx.with = None;
-        let Some(replica) = self.shared.pool.choose(&ctx.tried) else {
+        let pool = ctx.pool.as_ref();
+        let Some((pool, replica)) = pool.and_then(|pool| Some((pool, pool.choose(&ctx.tried)?))) else {
             return Error::e_explain(ErrorType::HTTPStatus(503), "no replica takes requests");
         };
-        let Some(peer) = self.peer(&replica, ctx.fresh) else {
+        let Some(peer) = peer(pool, &replica, ctx.fresh) else {
             return Error::e_explain(ErrorType::HTTPStatus(503), "the replica's name is not resolved");
         };
         let now = clock::now();
@@ -42,26 +44,6 @@ impl Hooks {
         ctx.body.rewind();
         ctx.with = Some(replica.take());
         Ok(Box::new(peer))
-    }
-
-    fn peer(&self, replica: &Replica, fresh: bool) -> Option<HttpPeer> {
-        let timeouts = &self.shared.settings.pool.timeouts;
-        let mut peer = HttpPeer::new(replica.address()?, replica.tls, replica.host.clone());
-        let options = &mut peer.options;
-        options.connection_timeout = Some(timeouts.connect);
-        options.total_connection_timeout = Some(timeouts.connect);
-        options.idle_timeout = Some(timeouts.keepalive);
-        if replica.tls {
-            // Over TLS the stream is Pingora's own: one limit for every read.
-            options.read_timeout = Some(timeouts.first_byte.max(timeouts.idle));
-        } else {
-            options.alpn = wire::alpn();
-        }
-        if fresh {
-            peer.group_key = FRESH.fetch_add(1, Relaxed);
-            peer.options.idle_timeout = Some(Duration::ZERO);
-        }
-        Some(peer)
     }
 
     /// No connection: the replica is out at once, and another one is tried.
@@ -80,7 +62,8 @@ impl Hooks {
             tracing::warn!(replica = %replica.name, "replica {} is out: {kind}", replica.name);
         }
         ctx.tried.push(replica.name.clone());
-        let again = ctx.tracked.attempts < TRIES_MAX && self.shared.pool.has_other(&ctx.tried);
+        let other = ctx.pool.as_ref().is_some_and(|pool| pool.has_other(&ctx.tried));
+        let again = ctx.tracked.attempts < TRIES_MAX && other;
         if again {
             self.shared
                 .telemetry
@@ -138,4 +121,27 @@ impl Hooks {
         error.set_retry(again);
         error
     }
+}
+
+/// Where a request goes, and under which deadlines; `None` while the replica's name is not resolved.
+fn peer(pool: &Pool, replica: &Replica, fresh: bool) -> Option<HttpPeer> {
+    let timeouts = &pool.settings.timeouts;
+    let mut peer = HttpPeer::new(replica.address()?, replica.tls, replica.host.clone());
+    let options = &mut peer.options;
+    options.connection_timeout = Some(timeouts.connect);
+    options.total_connection_timeout = Some(timeouts.connect);
+    options.idle_timeout = Some(timeouts.keepalive);
+    if replica.tls {
+        // Over TLS the stream is Pingora's own: one limit for every read.
+        options.read_timeout = Some(timeouts.first_byte.max(timeouts.idle));
+    } else {
+        options.alpn = wire::alpn(timeouts);
+    }
+    // A connection keeps the deadlines that it was made with, so those with others are not shared.
+    peer.group_key = pool.connection_group();
+    if fresh {
+        peer.group_key = FRESH.fetch_add(1, Relaxed);
+        peer.options.idle_timeout = Some(Duration::ZERO);
+    }
+    Some(peer)
 }

@@ -17,9 +17,11 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use record::{Name, ReplicaState};
 use serde::Deserialize;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::clock;
+use crate::fleet::{Member, Pool};
 use crate::replicas::Replica;
 use crate::shared::Shared;
 
@@ -48,27 +50,51 @@ struct Model {
 #[async_trait]
 impl BackgroundService for Prober {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let watches = self.0.pool.replicas.iter().map(|replica| {
-            let (shared, replica) = (Arc::clone(&self.0), Arc::clone(replica));
-            tokio::spawn(async move { watch(&shared, &replica).await })
-        });
-        let watches: Vec<_> = watches.collect();
-        let _stopped = shutdown.wait_for(|stop| *stop).await.is_ok();
-        for watch in watches {
-            watch.abort();
+        let mut swaps = self.0.fleet.swaps();
+        // Dropped, and so ended, with this task.
+        let mut tasks = JoinSet::new();
+        let mut watched: Vec<(Member, AbortHandle)> = Vec::new();
+        loop {
+            let members = self.0.fleet.members();
+            watched.retain(|(watched, task)| {
+                let stays = members.iter().any(|member| watched.is(member));
+                if !stays {
+                    task.abort();
+                }
+                stays
+            });
+            for member in members {
+                if !watched.iter().any(|(watched, _)| watched.is(&member)) {
+                    let (shared, watched_by) = (Arc::clone(&self.0), member.clone());
+                    let task = tasks.spawn(async move { watch(&shared, &watched_by).await });
+                    watched.push((member, task));
+                }
+            }
+            tokio::select! {
+                _ = shutdown.wait_for(|stop| *stop) => return,
+                swapped = swaps.changed() => if swapped.is_err() { return },
+                Some(_) = tasks.join_next() => {}
+            }
         }
     }
 }
 
-/// Probes one replica until it is aborted.
-async fn watch(shared: &Shared, replica: &Replica) {
+/// Probes one replica, as its pool says at each time, until it is aborted or the pool is gone.
+async fn watch(shared: &Shared, member: &Member) {
     let connector = Connector::<()>::new(None);
-    let health = &shared.settings.pool.health;
-    let mut look = interval(LOOK_EVERY.min(health.interval));
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let replica = &member.replica;
     let (mut probed, mut refreshed) = (None::<Instant>, None::<Instant>);
+    let Some(pool) = shared.fleet.pool(&member.pool) else {
+        return;
+    };
+    let mut look = interval(LOOK_EVERY.min(pool.settings.health.interval));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let now = look.tick().await;
+        let Some(pool) = shared.fleet.pool(&member.pool) else {
+            return;
+        };
+        let health = &pool.settings.health;
         let due = |last: Option<Instant>, every: Duration| last.is_none_or(|last| now - last >= every);
         let refresh = due(refreshed, REFRESH_EVERY);
         if !(refresh || due(probed, health.interval) || replica.take_suspicion()) {
@@ -78,7 +104,7 @@ async fn watch(shared: &Shared, replica: &Replica) {
         if refresh {
             resolve(replica).await;
         }
-        let probe = timeout(health.timeout, get(&connector, shared, replica, &health.path));
+        let probe = timeout(health.timeout, get(&connector, &pool, replica, &health.path));
         let answer = probe
             .await
             .unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in {:?}", health.timeout)));
@@ -90,19 +116,19 @@ async fn watch(shared: &Shared, replica: &Replica) {
                 }
                 if refresh || was_down || replica.models().is_none() {
                     refreshed = Some(now);
-                    list_models(&connector, shared, replica, health.timeout).await;
+                    list_models(&connector, shared, &pool, replica).await;
                 }
             }
             Ok((status, _)) => {
-                note_failure(shared, replica, &format!("its probe was answered with {status}"));
+                note_failure(&pool, replica, &format!("its probe was answered with {status}"));
             }
-            Err(error) => note_failure(shared, replica, &format!("{error:#}")),
+            Err(error) => note_failure(&pool, replica, &format!("{error:#}")),
         }
     }
 }
 
-fn note_failure(shared: &Shared, replica: &Replica, reason: &str) {
-    if replica.probe_failed(shared.settings.pool.health.failures, clock::wall()) {
+fn note_failure(pool: &Pool, replica: &Replica, reason: &str) {
+    if replica.probe_failed(pool.settings.health.failures, clock::wall()) {
         tracing::warn!(replica = %replica.name, "replica {} is out: {reason}", replica.name);
     }
 }
@@ -120,8 +146,9 @@ async fn resolve(replica: &Replica) {
     }
 }
 
-async fn list_models(connector: &Connector<()>, shared: &Shared, replica: &Replica, limit: Duration) {
-    let Ok(Ok((200, body))) = timeout(limit, get(connector, shared, replica, "/v1/models")).await else {
+async fn list_models(connector: &Connector<()>, shared: &Shared, pool: &Pool, replica: &Replica) {
+    let limit = pool.settings.health.timeout;
+    let Ok(Ok((200, body))) = timeout(limit, get(connector, pool, replica, "/v1/models")).await else {
         return;
     };
     if let Ok(list) = serde_json::from_slice::<ModelList>(&body) {
@@ -136,13 +163,13 @@ async fn list_models(connector: &Connector<()>, shared: &Shared, replica: &Repli
 /// One GET: the status and the body.
 async fn get(
     connector: &Connector<()>,
-    shared: &Shared,
+    pool: &Pool,
     replica: &Replica,
     path: &str,
 ) -> anyhow::Result<(u16, Vec<u8>)> {
     let address = replica.address().context("its name is not resolved")?;
     let mut peer = HttpPeer::new(address, replica.tls, replica.host.clone());
-    peer.options.connection_timeout = Some(shared.settings.pool.timeouts.connect);
+    peer.options.connection_timeout = Some(pool.settings.timeouts.connect);
     let (mut session, _) = connector.get_http_session(&peer).await?;
     let mut head = RequestHeader::build("GET", path.as_bytes(), Some(4))?;
     head.insert_header(header::HOST, &*replica.name)?;
@@ -151,7 +178,7 @@ async fn get(
         concat!("streamgauge/", env!("CARGO_PKG_VERSION")),
     )?;
     head.insert_header(header::CONNECTION, "close")?;
-    if let Some(key) = &shared.settings.pool.upstream_key {
+    if let Some(key) = &pool.settings.upstream_key {
         head.insert_header(header::AUTHORIZATION, format!("Bearer {key}"))?;
     }
     session.write_request_header(Box::new(head)).await?;

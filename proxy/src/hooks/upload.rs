@@ -12,6 +12,7 @@ use observer::{BodyError, End, RequestFacts};
 use pingora::prelude::{Error, Result, Session};
 use record::{Endpoint, Flags};
 
+use crate::fleet::Fleet;
 use crate::hooks::answer::Refusal;
 use crate::hooks::context::Ctx;
 use crate::routes;
@@ -88,19 +89,19 @@ fn gone(ctx: &mut Ctx, error: Box<Error>) -> Box<Error> {
     error.into_down()
 }
 
-/// Reads the facts of the body and splices in the usage option. `Err`: the body is refused.
-pub(crate) fn look(ctx: &mut Ctx, endpoint: Endpoint, usage: UsageMode) -> std::result::Result<(), Refusal> {
-    let Some(body) = ctx
-        .body
-        .get()
-        .cloned()
-        .filter(|_| routes::has_json_body(endpoint))
-    else {
+/// Reads the facts of the body, finds the pool for them, and splices in the usage option. `Err`: the request
+/// is refused.
+pub(crate) fn look(ctx: &mut Ctx, endpoint: Endpoint, fleet: &Fleet) -> std::result::Result<(), Refusal> {
+    let body = ctx.body.get().filter(|_| routes::has_json_body(endpoint));
+    let Some(body) = body.cloned() else {
+        ctx.serve_by(fleet.first());
         return Ok(());
     };
     match RequestFacts::read(endpoint, &body) {
         Ok(facts) => {
-            if usage == UsageMode::Inject
+            ctx.serve_by(fleet.first());
+            let usage = ctx.pool.as_ref().map(|pool| pool.settings.usage);
+            if usage == Some(UsageMode::Inject)
                 && let Some(splice) = facts.usage_splice(endpoint)
             {
                 ctx.body.set(splice.apply(&body).into());
@@ -111,6 +112,7 @@ pub(crate) fn look(ctx: &mut Ctx, endpoint: Endpoint, usage: UsageMode) -> std::
         }
         // The replica knows best what it reads as JSON; its own error goes to the client.
         Err(BodyError::NotJson) => {
+            ctx.serve_by(fleet.first());
             ctx.tracked.flags.insert(Flags::BODY_UNREAD);
             Ok(())
         }

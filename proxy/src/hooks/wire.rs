@@ -12,13 +12,13 @@
 mod deadline;
 mod stream;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pingora::OkOrErr as _;
 use pingora::connectors::http::custom::{Connection, Connector};
 use pingora::connectors::{ConnectorOptions, TransportConnector};
-use pingora::prelude::Result;
+use pingora::prelude::{ErrorType, Result};
 use pingora::protocols::ALPN;
 use pingora::protocols::tls::CustomALPN;
 use pingora::upstreams::peer::Peer;
@@ -26,27 +26,26 @@ use pingora::upstreams::peer::Peer;
 pub(crate) use deadline::Late;
 
 use crate::settings::Timeouts;
+use deadline::Waits;
 use stream::Wire;
 
-/// Marks a peer for [`Wires`].
-pub(crate) fn alpn() -> ALPN {
-    ALPN::Custom(CustomALPN::new(b"wire".to_vec()))
+/// Marks a peer for [`Wires`] and tells it the deadlines: nothing else of ours reaches a connector.
+pub(crate) fn alpn(timeouts: &Timeouts) -> ALPN {
+    ALPN::Custom(CustomALPN::new(Waits::of(timeouts).to_mark()))
 }
 
 /// Connects as Pingora does, then wraps the connection. Pingora's own pool keeps it.
 pub(crate) struct Wires {
     transport: TransportConnector,
-    timeouts: Arc<Timeouts>,
 }
 
 // === impl Wires ===
 
 impl Wires {
-    pub(crate) fn new(mut options: ConnectorOptions, timeouts: Timeouts) -> Self {
+    pub(crate) fn new(mut options: ConnectorOptions) -> Self {
         options.keepalive_pool_size = 1;
         Self {
             transport: TransportConnector::new(Some(options)),
-            timeouts: Arc::new(timeouts),
         }
     }
 }
@@ -59,11 +58,13 @@ impl Connector for Wires {
         &self,
         peer: &P,
     ) -> Result<(Connection<()>, bool)> {
+        let waits = match peer.get_alpn() {
+            Some(ALPN::Custom(mark)) => Waits::from_mark(mark.protocol()),
+            _ => None,
+        };
+        let waits = waits.or_err(ErrorType::InternalError, "a peer without the mark of a wire")?;
         let stream = self.transport.new_stream(peer).await?;
-        Ok((
-            Connection::Stream(Box::new(Wire::new(stream, Arc::clone(&self.timeouts)))),
-            false,
-        ))
+        Ok((Connection::Stream(Box::new(Wire::new(stream, waits))), false))
     }
 
     async fn reused_http_session<P: Peer + Send + Sync + 'static>(&self, _: &P) -> Option<()> {

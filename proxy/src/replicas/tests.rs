@@ -1,18 +1,9 @@
-//! What a replica is by its URL, and who is chosen in which state.
+//! What a replica is by its URL, and what probes and requests make of its state.
 
 use super::*;
 
 fn replica(url: &str) -> Result<Replica, UrlError> {
     Replica::new(&ReplicaSettings { url: url.to_owned() })
-}
-
-fn pool(urls: &[&str]) -> Pool {
-    let replicas = urls.iter().map(|url| Arc::new(replica(url).unwrap())).collect();
-    Pool {
-        name: "default".into(),
-        replicas,
-        next: AtomicUsize::new(0),
-    }
 }
 
 const NOW: UnixMillis = UnixMillis(1_000);
@@ -57,38 +48,6 @@ fn urls_are_read_and_nonsense_is_refused_with_the_form() {
 }
 
 #[test]
-fn replicas_take_turns() {
-    let pool = pool(&["http://10.0.0.1:1", "http://10.0.0.2:1", "http://10.0.0.3:1"]);
-    let chosen: Vec<_> = (0..6).map(|_| pool.choose(&[]).unwrap().host.clone()).collect();
-    assert_eq!(
-        chosen,
-        [
-            "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.1", "10.0.0.2", "10.0.0.3"
-        ]
-    );
-}
-
-#[test]
-fn a_replica_that_was_tried_or_is_down_or_unresolved_is_passed_over() {
-    let pool = pool(&["http://10.0.0.1:1", "http://10.0.0.2:1", "http://name.invalid:1"]);
-    assert!(pool.replicas[0].unreachable(NOW), "news the first time");
-    assert!(!pool.replicas[0].unreachable(NOW), "not the second");
-    assert!(
-        pool.replicas[0].take_suspicion() && !pool.replicas[0].take_suspicion(),
-        "asked once"
-    );
-    for _ in 0..4 {
-        assert_eq!(pool.choose(&[]).unwrap().host, "10.0.0.2");
-    }
-    assert!(pool.choose(&["10.0.0.2:1".into()]).is_none());
-    assert!(!pool.has_other(&["10.0.0.2:1".into()]) && pool.has_other(&[]));
-    assert!(!pool.is_served(), "nobody was probed");
-    assert!(pool.replicas[0].probe_passed(NOW));
-    assert!(pool.is_served());
-    assert_eq!(pool.choose(&["10.0.0.2:1".into()]).unwrap().host, "10.0.0.1");
-}
-
-#[test]
 fn probes_take_a_replica_out_only_after_their_limit() {
     let replica = replica("http://10.0.0.1:1").unwrap();
     assert!(!replica.probe_failed(3, NOW));
@@ -102,13 +61,12 @@ fn probes_take_a_replica_out_only_after_their_limit() {
 
 #[test]
 fn in_flight_counts_every_guard_once() {
-    let pool = pool(&["http://10.0.0.1:1"]);
-    let replica = pool.choose(&[]).unwrap();
+    let replica = Arc::new(replica("http://10.0.0.1:1").unwrap());
     let guards: Vec<_> = (0..5).map(|_| replica.take()).collect();
     assert_eq!(replica.in_flight(), 5);
     drop(guards);
     assert_eq!(replica.in_flight(), 0);
-    let pulse = &pool.pulse()[0];
+    let pulse = replica.pulse(&"default".into());
     assert_eq!(
         (pulse.requests_total, pulse.in_flight, pulse.changed_at),
         (5, 0, None)

@@ -47,7 +47,7 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
     let section = top.section("proxy", problems);
     let (mut proxy, instance) = decode_proxy(section, (url.clone(), retention), problems);
     if let Some(pools) = top.node("pools") {
-        proxy.pool = decode_pools(pools, problems);
+        proxy.pools = vec![decode_pools(pools, problems)];
     }
     let section = top.section("metrics_api", problems);
     let (metrics_api, proxy_url) = decode_api(section, url, problems);
@@ -103,7 +103,7 @@ fn decode_proxy(
         limits,
         grace,
         shutdown_lag,
-        pool: decode_pool(&Node::empty(), "pools[0]", problems),
+        pools: vec![decode_pool(&Node::empty(), "pools[0]", problems)],
         ledger,
     };
     (settings, instance)

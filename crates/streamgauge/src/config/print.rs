@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proxy::UsageMode;
+use proxy::{PoolSettings, UsageMode};
 use record::units::{format_bytes, format_duration};
 use saphyr::{Mapping, Scalar, Yaml, YamlEmitter};
 
@@ -24,9 +24,10 @@ const MASK: &str = "********";
 impl Config {
     /// Every key with its effective value. With secrets shown, reading it back gives the same configuration.
     pub(crate) fn to_yaml(&self, secrets: Secrets) -> String {
+        let pools = self.proxy.pools.iter().map(|pool| pool_yaml(pool, secrets));
         let root = mapping([
             ("proxy", self.proxy_yaml()),
-            ("pools", Yaml::Sequence(vec![self.pool_yaml(secrets)])),
+            ("pools", Yaml::Sequence(pools.collect())),
             ("metrics_api", self.metrics_api_yaml(secrets)),
             ("ledger", self.ledger_yaml()),
         ]);
@@ -60,43 +61,6 @@ impl Config {
         ])
     }
 
-    fn pool_yaml(&self, secrets: Secrets) -> Yaml<'static> {
-        let pool = &self.proxy.pool;
-        let urls: Vec<String> = pool.replicas.iter().map(|replica| replica.url.clone()).collect();
-        let usage = match pool.usage {
-            UsageMode::Inject => "inject",
-            UsageMode::Passthrough => "passthrough",
-        };
-        mapping([
-            ("name", text(&pool.name)),
-            ("replicas", texts(&urls)),
-            (
-                "timeouts",
-                mapping([
-                    ("connect", span(pool.timeouts.connect)),
-                    ("first_byte", span(pool.timeouts.first_byte)),
-                    ("idle", span(pool.timeouts.idle)),
-                    ("total", span(pool.timeouts.total)),
-                    ("keepalive", span(pool.timeouts.keepalive)),
-                ]),
-            ),
-            (
-                "health",
-                mapping([
-                    ("path", text(&pool.health.path)),
-                    ("interval", span(pool.health.interval)),
-                    ("timeout", span(pool.health.timeout)),
-                    (
-                        "failures",
-                        Yaml::Value(Scalar::Integer(pool.health.failures.into())),
-                    ),
-                ]),
-            ),
-            ("usage", text(usage)),
-            ("upstream_key", secret(pool.upstream_key.as_deref(), secrets)),
-        ])
-    }
-
     fn ledger_yaml(&self) -> Yaml<'static> {
         let retention = self.proxy.retention;
         let max_size = retention.max_size.map_or_else(String::new, format_bytes);
@@ -116,6 +80,42 @@ impl Config {
             ("proxy_url", text(&api.proxy_url)),
         ])
     }
+}
+
+fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
+    let urls: Vec<String> = pool.replicas.iter().map(|replica| replica.url.clone()).collect();
+    let usage = match pool.usage {
+        UsageMode::Inject => "inject",
+        UsageMode::Passthrough => "passthrough",
+    };
+    mapping([
+        ("name", text(&pool.name)),
+        ("replicas", texts(&urls)),
+        (
+            "timeouts",
+            mapping([
+                ("connect", span(pool.timeouts.connect)),
+                ("first_byte", span(pool.timeouts.first_byte)),
+                ("idle", span(pool.timeouts.idle)),
+                ("total", span(pool.timeouts.total)),
+                ("keepalive", span(pool.timeouts.keepalive)),
+            ]),
+        ),
+        (
+            "health",
+            mapping([
+                ("path", text(&pool.health.path)),
+                ("interval", span(pool.health.interval)),
+                ("timeout", span(pool.health.timeout)),
+                (
+                    "failures",
+                    Yaml::Value(Scalar::Integer(pool.health.failures.into())),
+                ),
+            ]),
+        ),
+        ("usage", text(usage)),
+        ("upstream_key", secret(pool.upstream_key.as_deref(), secrets)),
+    ])
 }
 
 fn mapping<const N: usize>(entries: [(&'static str, Yaml<'static>); N]) -> Yaml<'static> {

@@ -38,7 +38,7 @@ fn nothing_at_all_is_a_configuration() {
     assert_eq!(config.proxy.ops_listen, "127.0.0.1:8003");
     assert_eq!(config.metrics_api.listen.to_string(), "127.0.0.1:8002");
     assert_eq!(
-        config.proxy.pool.replicas[0].url, "http://127.0.0.1:8000",
+        config.proxy.pools[0].replicas[0].url, "http://127.0.0.1:8000",
         "vLLM's own default"
     );
     assert_eq!(config.metrics_api_settings().proxy_url, "http://localhost:8001");
@@ -171,7 +171,7 @@ fn yaml_with_secrets_shown_reads_back_to_the_same() {
         format!("{api:?}"),
         "no second substitution either"
     );
-    assert_eq!(again.proxy.pool.timeouts.connect, Duration::from_millis(250));
+    assert_eq!(again.proxy.pools[0].timeouts.connect, Duration::from_millis(250));
 }
 
 #[test]

@@ -13,13 +13,10 @@ pub(super) type Answer = (String, Result<Vec<String>, String>);
 
 /// Asks all replicas at once which models they serve.
 pub(super) async fn ask_replicas(probe: &Probe, config: &Config) -> Vec<Answer> {
-    let key = config.proxy.pool.upstream_key.clone();
-    let asked: Vec<_> = config
-        .proxy
-        .pool
-        .replicas
-        .iter()
-        .map(|replica| {
+    let pools = config.proxy.pools.iter();
+    let asked: Vec<_> = pools
+        .flat_map(|pool| pool.replicas.iter().map(|replica| (replica, &pool.upstream_key)))
+        .map(|(replica, key)| {
             let (probe, key, url) = (probe.clone(), key.clone(), replica.url.clone());
             tokio::spawn(async move {
                 let models = probe.models(&url, key.as_deref()).await;

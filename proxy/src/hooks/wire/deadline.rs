@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use record::TimeoutKind;
 use tokio::time::{Sleep, sleep_until};
@@ -18,6 +18,14 @@ use crate::settings::Timeouts;
 /// A deadline ran out. Travels inside an [`io::Error`] through Pingora.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Late(pub(crate) TimeoutKind);
+
+/// How long a request may wait on a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Waits {
+    first_byte: Duration,
+    idle: Duration,
+    total: Duration,
+}
 
 /// What the connection waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,6 +43,40 @@ enum Waiting {
 pub(super) struct Deadline {
     waiting: Waiting,
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+// === impl Waits ===
+
+impl Waits {
+    /// What a mark begins with.
+    const NAME: [u8; 4] = *b"wire";
+
+    pub(super) const fn of(timeouts: &Timeouts) -> Self {
+        Self {
+            first_byte: timeouts.first_byte,
+            idle: timeouts.idle,
+            total: timeouts.total,
+        }
+    }
+
+    /// The name, then each span in nanoseconds.
+    pub(super) fn to_mark(self) -> Vec<u8> {
+        let mut mark = Self::NAME.to_vec();
+        for span in [self.first_byte, self.idle, self.total] {
+            mark.extend(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX).to_be_bytes());
+        }
+        mark
+    }
+
+    pub(super) fn from_mark(mark: &[u8]) -> Option<Self> {
+        let mut spans = mark.strip_prefix(&Self::NAME)?.as_chunks().0.iter();
+        let mut next = || Some(Duration::from_nanos(u64::from_be_bytes(*spans.next()?)));
+        Some(Self {
+            first_byte: next()?,
+            idle: next()?,
+            total: next()?,
+        })
+    }
 }
 
 // === impl Deadline ===
@@ -63,13 +105,8 @@ impl Deadline {
     }
 
     /// Nothing came: pending until a deadline has passed.
-    pub(super) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        timeouts: &Timeouts,
-        now: Instant,
-    ) -> Poll<io::Error> {
-        let Some((at, kind)) = self.next(timeouts) else {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, waits: Waits, now: Instant) -> Poll<io::Error> {
+        let Some((at, kind)) = self.next(waits) else {
             return Poll::Pending;
         };
         if now >= at {
@@ -91,18 +128,16 @@ impl Deadline {
     }
 
     /// The nearest deadline and what it is for.
-    fn next(&self, timeouts: &Timeouts) -> Option<(Instant, TimeoutKind)> {
+    fn next(&self, waits: Waits) -> Option<(Instant, TimeoutKind)> {
         let (near, began) = match self.waiting {
             Waiting::Nothing => return None,
             Waiting::FirstByte { began } => (
-                (began.checked_add(timeouts.first_byte)?, TimeoutKind::FirstByte),
+                (began.checked_add(waits.first_byte)?, TimeoutKind::FirstByte),
                 began,
             ),
-            Waiting::NextByte { began, last } => {
-                ((last.checked_add(timeouts.idle)?, TimeoutKind::Idle), began)
-            }
+            Waiting::NextByte { began, last } => ((last.checked_add(waits.idle)?, TimeoutKind::Idle), began),
         };
-        let total = (began.checked_add(timeouts.total)?, TimeoutKind::Total);
+        let total = (began.checked_add(waits.total)?, TimeoutKind::Total);
         Some(if total.0 < near.0 { total } else { near })
     }
 }
@@ -124,51 +159,55 @@ impl std::error::Error for Late {}
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::clock;
 
-    fn timeouts() -> Timeouts {
+    fn waits() -> Waits {
         let seconds = Duration::from_secs;
-        Timeouts {
-            connect: seconds(1),
+        Waits {
             first_byte: seconds(60),
             idle: seconds(10),
             total: seconds(100),
-            keepalive: seconds(4),
         }
+    }
+
+    #[test]
+    fn a_mark_tells_the_spans_and_nothing_else_does() {
+        let mark = waits().to_mark();
+        assert_eq!(Waits::from_mark(&mark), Some(waits()));
+        assert_eq!(Waits::from_mark(&mark[..mark.len() - 1]), None, "cut short");
+        assert_eq!(Waits::from_mark(b"h2"), None);
     }
 
     #[test]
     fn the_nearest_deadline_is_the_one_that_counts() {
         let (t0, seconds) = (clock::now(), Duration::from_secs);
         let mut deadline = Deadline::new();
-        assert_eq!(deadline.next(&timeouts()), None, "nothing was asked");
+        assert_eq!(deadline.next(waits()), None, "nothing was asked");
         deadline.bytes(t0);
         assert_eq!(
-            deadline.next(&timeouts()),
+            deadline.next(waits()),
             None,
             "bytes that nobody asked for start no clock"
         );
         deadline.request(t0);
         assert_eq!(
-            deadline.next(&timeouts()),
+            deadline.next(waits()),
             Some((t0 + seconds(60), TimeoutKind::FirstByte))
         );
         deadline.bytes(t0 + seconds(50));
         assert_eq!(
-            deadline.next(&timeouts()),
+            deadline.next(waits()),
             Some((t0 + seconds(60), TimeoutKind::Idle))
         );
         deadline.bytes(t0 + seconds(95));
         assert_eq!(
-            deadline.next(&timeouts()),
+            deadline.next(waits()),
             Some((t0 + seconds(100), TimeoutKind::Total))
         );
         deadline.request(t0 + seconds(200));
         assert_eq!(
-            deadline.next(&timeouts()),
+            deadline.next(waits()),
             Some((t0 + seconds(260), TimeoutKind::FirstByte)),
             "a new request, a new clock"
         );
@@ -176,7 +215,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_deadline_that_moves_fires_at_its_new_place() {
-        let timeouts = timeouts();
+        let waits = waits();
         let start = tokio::time::Instant::from_std(clock::now());
         let _origin = start;
         let mut deadline = Deadline::new();
@@ -190,10 +229,10 @@ mod tests {
         };
         let began = now();
         deadline.bytes(now());
-        let error = std::future::poll_fn(|cx| deadline.poll(cx, &timeouts, now())).await;
+        let error = std::future::poll_fn(|cx| deadline.poll(cx, waits, now())).await;
         waited(TimeoutKind::Idle, error);
         assert!(
-            (now() - began).abs_diff(timeouts.idle) < Duration::from_millis(5),
+            (now() - began).abs_diff(waits.idle) < Duration::from_millis(5),
             "{:?}",
             now() - began
         );

@@ -17,9 +17,8 @@ use pingora::protocols::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::deadline::Deadline;
+use super::deadline::{Deadline, Waits};
 use crate::clock;
-use crate::settings::Timeouts;
 
 /// What the next write is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,7 +34,7 @@ enum Next {
 /// A connection to a replica.
 pub(super) struct Wire {
     stream: Stream,
-    timeouts: Arc<Timeouts>,
+    waits: Waits,
     deadline: Deadline,
     /// The part of the head that is not sent yet.
     head: Vec<u8>,
@@ -78,10 +77,10 @@ impl Next {
 // === impl Wire ===
 
 impl Wire {
-    pub(super) fn new(stream: Stream, timeouts: Arc<Timeouts>) -> Self {
+    pub(super) fn new(stream: Stream, waits: Waits) -> Self {
         Self {
             stream,
-            timeouts,
+            waits,
             deadline: Deadline::new(),
             head: Vec::new(),
             next: Next::Head,
@@ -156,7 +155,7 @@ impl AsyncRead for Wire {
                 }
                 Poll::Ready(read)
             }
-            Poll::Pending => this.deadline.poll(cx, &this.timeouts, clock::now()).map(Err),
+            Poll::Pending => this.deadline.poll(cx, this.waits, clock::now()).map(Err),
         }
     }
 }

@@ -1,0 +1,139 @@
+//! The pools and their replicas, swapped as a whole.
+//!
+//! What is in force is one immutable list behind one pointer. A request takes its [`Pool`] from it once and
+//! keeps it, so that a new configuration changes nothing for requests that have begun. What lives longer than
+//! a configuration is carried over: a replica whose URL stays in its pool keeps its health, its counters and
+//! its requests in flight, and a pool whose name stays keeps what it has learned ([`Kept`]).
+//!
+//! Reading costs one atomic load. Writers (a reload, discovery) hold a lock that no request ever takes.
+
+mod pool;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use record::{Name, ReplicaPulse, ReplicaState};
+use tokio::sync::watch;
+
+pub(crate) use pool::Pool;
+
+use crate::replicas::{Replica, UrlError};
+use crate::settings::PoolSettings;
+
+/// All pools.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    pools: ArcSwap<Vec<Arc<Pool>>>,
+    /// Replicas that left the fleet with requests in flight.
+    leaving: Mutex<Vec<Member>>,
+    /// Counts the swaps.
+    swaps: watch::Sender<u64>,
+}
+
+/// One replica in its pool.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    /// The pool's name.
+    pub(crate) pool: Name,
+    pub(crate) replica: Arc<Replica>,
+}
+
+// === impl Member ===
+
+impl Member {
+    /// Whether this is the same replica, not one of the same name.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.replica, &other.replica)
+    }
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// A fleet of these pools.
+    ///
+    /// # Errors
+    /// When a replica's URL is not one.
+    pub(crate) fn new(settings: &[PoolSettings]) -> Result<Self, UrlError> {
+        let pools = settings
+            .iter()
+            .map(|pool| Pool::new(pool, None).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            pools: ArcSwap::from_pointee(pools),
+            leaving: Mutex::new(Vec::new()),
+            swaps: watch::channel(0).0,
+        })
+    }
+
+    /// The pool of this name, if it is still there.
+    pub(crate) fn pool(&self, name: &str) -> Option<Arc<Pool>> {
+        self.pools.load().iter().find(|pool| &*pool.name == name).cloned()
+    }
+
+    /// The pool for a request that names no model.
+    pub(crate) fn first(&self) -> Option<Arc<Pool>> {
+        self.pools.load().first().cloned()
+    }
+
+    /// Every replica with its pool.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        let pools = self.pools.load();
+        pools.iter().flat_map(|pool| pool.members()).collect()
+    }
+
+    /// Told at each swap, from now on.
+    pub(crate) fn swaps(&self) -> watch::Receiver<u64> {
+        self.swaps.subscribe()
+    }
+
+    /// Whether a replica is known to be there.
+    pub(crate) fn is_served(&self) -> bool {
+        let pools = self.pools.load();
+        pools
+            .iter()
+            .flat_map(|pool| &pool.replicas)
+            .any(|replica| replica.state() == ReplicaState::Up)
+    }
+
+    /// How every replica is, for the pulse; those that have left, until their last request has ended.
+    pub(crate) fn pulse(&self) -> Vec<ReplicaPulse> {
+        let mut leaving = self.leaving.lock();
+        leaving.retain(|member| member.replica.in_flight() > 0);
+        let gone = leaving.iter().map(|member| ReplicaPulse {
+            state: ReplicaState::Draining,
+            ..member.replica.pulse(&member.pool)
+        });
+        let there = self.members();
+        let there = there.iter().map(|member| member.replica.pulse(&member.pool));
+        there.chain(gone).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pool::tests::settings;
+    use super::*;
+    use record::UnixMillis;
+
+    #[test]
+    fn a_fleet_is_served_once_one_replica_of_any_pool_is_up() {
+        let pools = [
+            settings("chat", &["http://10.0.0.1:1"]),
+            settings("embeddings", &["http://10.0.0.2:1"]),
+        ];
+        let fleet = Fleet::new(&pools).unwrap();
+        assert_eq!(fleet.first().unwrap().name.as_ref(), "chat");
+        assert!(fleet.pool("chat").is_some() && fleet.pool("audio").is_none());
+        assert!(!fleet.is_served(), "nobody was probed");
+        assert!(
+            fleet.pool("embeddings").unwrap().replicas[0].probe_passed(UnixMillis(1)),
+            "news"
+        );
+        assert!(fleet.is_served());
+        let pulse = fleet.pulse();
+        let seen: Vec<_> = pulse.iter().map(|seen| (&*seen.pool, &*seen.replica)).collect();
+        assert_eq!(seen, [("chat", "10.0.0.1:1"), ("embeddings", "10.0.0.2:1")]);
+    }
+}
