@@ -34,6 +34,9 @@ pub struct Settings {
     pub pools: Vec<PoolSettings>,
     /// Where records go: `sqlite:///path/file.db`.
     pub ledger: String,
+    /// Memory in bytes for records that the ledger does not take at present; beyond it rows are dropped and
+    /// counted.
+    pub overflow: u64,
     /// How long requests are kept in the ledger.
     pub retention: Retention,
     /// The source revision of the binary, for `streamgauge_build_info`; may be empty.

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crossbeam_channel::Receiver;
 use prometheus::{Encoder, ProtobufEncoder, TextEncoder};
-use record::{MetricRecord, Pulse, ReplicaState, UnixMillis};
+use record::{LedgerPulse, Pulse, ReplicaState, UnixMillis};
 
 use crate::clock;
 use crate::fleet::{Fleet, Member};
-use crate::recorder::{Sink, WriterHealth};
+use crate::recorder::{Held, Sink, WriterHealth};
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
 
@@ -35,13 +35,11 @@ pub(crate) struct Shared {
 // === impl Shared ===
 
 impl Shared {
-    pub(crate) fn new(settings: Settings) -> anyhow::Result<(Arc<Self>, Receiver<Box<MetricRecord>>)> {
+    pub(crate) fn new(settings: Settings) -> anyhow::Result<(Arc<Self>, Receiver<Held>)> {
         let fleet = Fleet::new(&settings.pools)?;
         let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"), &settings.revision);
-        let (sink, records) = Sink::new(
-            telemetry.pipeline.finished.clone(),
-            telemetry.pipeline.dropped.with_label_values(&["queue_full"]),
-        );
+        let books = &telemetry.pipeline.books;
+        let (sink, records) = Sink::new(books.finished(), books.queue_full());
         let shared = Self {
             settings,
             fleet,
@@ -73,8 +71,23 @@ impl Shared {
             in_flight: self.in_flight.load(Relaxed),
             waiting: 0,
             replicas: self.fleet.pulse(),
+            ledger: Some(self.ledger_pulse()),
             families,
         }
+    }
+
+    /// How the records fare on their way to the ledger.
+    pub(crate) fn ledger_pulse(&self) -> LedgerPulse {
+        let balance = self.telemetry.pipeline.books.balance();
+        let mut pulse = LedgerPulse {
+            finished: balance.finished,
+            written: balance.written,
+            queued: balance.queued,
+            dropped: balance.dropped,
+            ..LedgerPulse::default()
+        };
+        self.writer_health.state().describe(clock::now(), &mut pulse);
+        pulse
     }
 
     /// The registry in Prometheus' text format.
@@ -102,7 +115,6 @@ impl Shared {
         }
         self.telemetry
             .pipeline
-            .queue_length
-            .set(i64::try_from(self.sink.queued()).unwrap_or(i64::MAX));
+            .refresh(&self.writer_health.state(), clock::now());
     }
 }

@@ -4,6 +4,7 @@
 //! the counter of token events runs live. Suffixes and buckets follow vLLM's so that its dashboards work with
 //! another prefix: <https://github.com/vllm-project/vllm/blob/main/vllm/v1/metrics/loggers.py>.
 
+mod books;
 mod buckets;
 mod labels;
 mod latency;
@@ -16,6 +17,7 @@ use prometheus::Registry;
 use prometheus::proto::MetricFamily;
 use record::MetricRecord;
 
+pub(crate) use books::Dropped;
 pub(crate) use labels::ModelLabels;
 pub(crate) use pipeline::Pipeline;
 pub(crate) use traffic::Traffic;

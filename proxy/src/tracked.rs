@@ -214,7 +214,8 @@ impl Tracked {
 impl Drop for Tracked {
     fn drop(&mut self) {
         let record = self.record();
-        self.shared.sink.push(record);
+        let ended_at = self.ended.map_or_else(clock::now, |(_, at)| at);
+        self.shared.sink.push(record, ended_at);
         // After the push: whoever sees no request in flight finds every record in the queue.
         self.shared.in_flight.fetch_sub(1, Relaxed);
     }

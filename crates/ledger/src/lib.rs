@@ -4,6 +4,7 @@
 //! [`Reader`] answers questions about windows of time from any other process. Neither reads a clock.
 
 mod answer;
+mod backup;
 mod cell;
 mod codes;
 mod columns;
@@ -28,6 +29,7 @@ pub use answer::{
     BreakdownRow, Distribution, FACET_VALUES_MAX, Facets, Goodput, RequestsPage, Series, Summary, Timeseries,
     TokenSums,
 };
+pub use backup::{Backup, BackupError, BackupStep, backup, examine};
 pub use error::{AppendError, OpenError, QueryError};
 pub use question::{Filter, PAGE_LIMIT_MAX, POINTS_MAX, Page, Query};
 pub use reader::Reader;

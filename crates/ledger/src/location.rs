@@ -75,8 +75,9 @@ impl Location {
 // === impl FileIdentity ===
 
 impl FileIdentity {
+    /// The file at a path; `None` when there is none.
     #[cfg(unix)]
-    fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         let found = fs::metadata(path).ok()?;
         Some(Self {
@@ -86,7 +87,7 @@ impl FileIdentity {
     }
 
     #[cfg(not(unix))]
-    fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().map(|_| Self { device: 0, inode: 0 })
     }
 }

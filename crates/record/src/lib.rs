@@ -15,7 +15,7 @@ pub mod units;
 
 pub use labels::{Dialect, Endpoint, FinishReason, UsageSource};
 pub use outcome::{Outcome, TimeoutKind};
-pub use pulse::{Pulse, ReplicaPulse, ReplicaState};
+pub use pulse::{LedgerPulse, LedgerTrouble, Pulse, ReplicaPulse, ReplicaState};
 pub use request::{Attempts, Engine, Flags, Identity, MetricRecord, Shape, Times, Usage};
 pub use sketch::Sketch;
 pub use units::{Tokens, UnixMillis};

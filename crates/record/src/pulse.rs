@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::labels::labels;
 use crate::{Name, UnixMillis};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One row per instance, overwritten once a second.
@@ -23,6 +24,9 @@ pub struct Pulse {
     pub waiting: u64,
     /// Every replica that this proxy knows.
     pub replicas: Vec<ReplicaPulse>,
+    /// How its records fare on their way to the ledger; `None` from a proxy that does not say so yet.
+    #[serde(default)]
+    pub ledger: Option<LedgerPulse>,
     /// The proxy's Prometheus registry: length-delimited protobuf `MetricFamily` messages.
     #[serde(skip)]
     pub families: Vec<u8>,
@@ -47,6 +51,51 @@ pub struct ReplicaPulse {
     pub requests_total: u64,
     /// Attempts on it that failed since the proxy started.
     pub errors_total: u64,
+}
+
+/// The way from finished requests to the ledger. `finished == written + queued + the sum of dropped`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct LedgerPulse {
+    /// Requests that ended since the process started.
+    pub finished: u64,
+    /// Records that are committed.
+    pub written: u64,
+    /// Records that wait.
+    pub queued: u64,
+    /// Records that were given up, by reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// Transactions that failed and were tried again, by the word for the cause.
+    pub errors: BTreeMap<String, u64>,
+    /// Whether records are at risk now.
+    pub degraded: bool,
+    /// Why, as long as nothing can be written.
+    pub trouble: Option<LedgerTrouble>,
+    /// Age of the oldest record that waits; `None` when none does.
+    pub lag_ms: Option<u64>,
+    /// When a transaction was last committed; `None` before the first.
+    pub last_write_at: Option<UnixMillis>,
+    /// How long that took.
+    pub last_write_ms: Option<u64>,
+    /// Estimated bytes of the records that wait.
+    pub backlog_bytes: u64,
+    /// The bound on them, beyond which records are dropped.
+    pub backlog_bytes_max: u64,
+    /// Bytes of the ledger's file; `None` where it is no file or not open.
+    pub file_bytes: Option<u64>,
+    /// Bytes of its write-ahead log; `None` where there is none.
+    pub wal_bytes: Option<u64>,
+}
+
+/// Why nothing can be written.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LedgerTrouble {
+    /// One word: `busy`, `full`, `io`, `readonly`, `corrupt`, `open` or `other`.
+    pub code: String,
+    /// The chain of causes.
+    pub message: String,
+    /// Since when.
+    pub since: UnixMillis,
 }
 
 labels! {
@@ -86,10 +135,17 @@ mod tests {
                 requests_total: 9,
                 errors_total: 0,
             }],
+            ledger: Some(LedgerPulse {
+                dropped: BTreeMap::from([("overflow".to_owned(), 1)]),
+                ..LedgerPulse::default()
+            }),
             families: Vec::new(),
         };
         let text = serde_json::to_string(&pulse).unwrap();
         assert!(text.contains(r#""state":"up""#), "one word everywhere: {text}");
         assert_eq!(serde_json::from_str::<Pulse>(&text).unwrap(), pulse);
+        let (before, _) = text.split_once(r#","ledger""#).unwrap();
+        let old: Pulse = serde_json::from_str(&format!("{before}}}")).unwrap();
+        assert_eq!(old.ledger, None, "a pulse of an older proxy is read too");
     }
 }

@@ -46,6 +46,7 @@ fn pulse(instance: &str, age_ms: i64, families: Vec<u8>) -> Pulse {
         in_flight: 0,
         waiting: 0,
         replicas: Vec::new(),
+        ledger: None,
         families,
     }
 }

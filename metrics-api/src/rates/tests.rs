@@ -41,6 +41,7 @@ fn pulse(instance: &str, second: i64, families: Vec<u8>) -> Pulse {
         in_flight: 0,
         waiting: 0,
         replicas: Vec::new(),
+        ledger: None,
         families,
     }
 }

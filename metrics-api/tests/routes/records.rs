@@ -188,6 +188,7 @@ pub(crate) fn pulses() -> Vec<Pulse> {
             replica("10.0.0.1:8000", ReplicaState::Up, 3),
             replica("10.0.0.2:8000", ReplicaState::Down, 0),
         ],
+        ledger: None,
         families: families(6),
     };
     let silent = Pulse {

@@ -50,28 +50,16 @@ impl ServeHttp for Ops {
 // === impl Ops ===
 
 impl Ops {
-    /// The process serves as long as this answers; `degraded` when records cannot be written.
+    /// The process serves as long as this answers; `degraded` when records cannot be written, or not in time.
     fn health(&self) -> (StatusCode, Value) {
         let shared = &self.0;
-        let error = shared.writer_health.error.load_full();
-        let dropped = shared
-            .telemetry
-            .pipeline
-            .dropped
-            .with_label_values(&["queue_full"])
-            .get();
+        let ledger = shared.ledger_pulse();
         let health = json!({
-            "status": if error.is_none() { "ok" } else { "degraded" },
+            "status": if ledger.degraded { "degraded" } else { "ok" },
             "instance": &*shared.settings.instance,
             "in_flight": shared.in_flight.load(Relaxed),
             "connections": shared.connections.load(Relaxed),
-            "records": {
-                "finished": shared.telemetry.pipeline.finished.get(),
-                "written": shared.telemetry.pipeline.written.get(),
-                "queued": shared.sink.queued(),
-                "dropped": dropped,
-            },
-            "ledger_error": error.as_deref(),
+            "ledger": ledger,
         });
         (StatusCode::OK, health)
     }

@@ -6,19 +6,18 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use arc_swap::ArcSwapOption;
-use crossbeam_channel::{Receiver, TryRecvError};
-use ledger::{Keep, OpenError, Writer};
-use record::MetricRecord;
+use crossbeam_channel::Receiver;
+use ledger::{AppendError, Keep, OpenError, Writer};
+use record::Pulse;
 use tokio::runtime::{Builder, Runtime};
 
-use super::HIGH_WATER;
+use super::Held;
+use super::batch::Batch;
+use super::health::Trouble;
+use super::intake::{Intake, LOOK_EVERY};
 use crate::clock;
 use crate::shared::Shared;
-
-/// How often the writer looks for records. Why this number: a record is then a quarter of a second old at
-/// most when it is committed, and an idle writer costs nothing that can be measured.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+use crate::telemetry::Dropped;
 
 /// How often a pulse is written.
 const PULSE_EVERY: Duration = Duration::from_secs(1);
@@ -27,32 +26,28 @@ const PULSE_EVERY: Duration = Duration::from_secs(1);
 /// batch.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
-/// First and longest wait before a failed batch is tried again.
+/// First and longest wait before a failed batch is tried again. Why two seconds: when the cause is gone, the
+/// ledger takes records within five, also when SQLite was just waiting for a lock.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
-const RETRY_MAX: Duration = Duration::from_secs(5);
+const RETRY_MAX: Duration = Duration::from_secs(2);
 
-/// How long the last batches may take after the last request. Why this number: below the margin that
-/// supervisors and Kubernetes leave after a drain; what cannot be written by then is counted as dropped.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+/// A cause that lasts is logged again after this time.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+
+/// How long closing the ledger may take after that. A log that is not folded in is read by the next start.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The running thread.
 #[derive(Debug)]
 pub(crate) struct WriterThread(JoinHandle<()>);
-
-/// How the writer is, for `/healthz`.
-#[derive(Debug, Default)]
-pub(crate) struct WriterHealth {
-    /// The last failure, when the last batch failed.
-    pub(crate) error: ArcSwapOption<String>,
-}
 
 struct Loop {
     runtime: Runtime,
     /// `None` while the proxy before this one still writes its last records: one ledger has one writer.
     ledger: Option<Writer>,
     shared: Arc<Shared>,
-    records: Receiver<Box<MetricRecord>>,
-    batch: Vec<MetricRecord>,
+    intake: Intake,
+    batch: Batch,
     pulse_due: Instant,
     prune_due: Instant,
     retry: Option<Retry>,
@@ -62,6 +57,8 @@ struct Loop {
 struct Retry {
     at: Instant,
     wait: Duration,
+    code: &'static str,
+    said: Instant,
 }
 
 // === impl WriterThread ===
@@ -71,7 +68,7 @@ impl WriterThread {
     ///
     /// # Errors
     /// When the ledger cannot be opened.
-    pub(crate) fn start(shared: &Arc<Shared>, records: Receiver<Box<MetricRecord>>) -> anyhow::Result<Self> {
+    pub(crate) fn start(shared: &Arc<Shared>, records: Receiver<Held>) -> anyhow::Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -84,14 +81,15 @@ impl WriterThread {
             }
             Err(error) => return Err(error.into()),
         };
+        let now = clock::now();
         let writer = Loop {
             runtime,
             ledger,
             shared: Arc::clone(shared),
-            records,
-            batch: Vec::with_capacity(HIGH_WATER),
-            pulse_due: clock::now(),
-            prune_due: clock::now() + PRUNE_EVERY,
+            intake: Intake::new(Arc::clone(shared), records),
+            batch: Batch::new(),
+            pulse_due: now,
+            prune_due: now + PRUNE_EVERY,
             retry: None,
         };
         let handle = thread::Builder::new()
@@ -108,7 +106,7 @@ impl WriterThread {
         shared.closing.store(true, Relaxed);
         self.0.thread().unpark();
         if self.0.join().is_err() {
-            tracing::error!("the writer thread panicked; its last batch is lost");
+            tracing::error!("the writer thread panicked; the records it held are lost");
         }
     }
 }
@@ -117,112 +115,140 @@ impl WriterThread {
 
 impl Loop {
     fn run(mut self) {
-        let mut give_up: Option<Instant> = None;
         loop {
-            // Read before draining: whatever was pushed before the flag was set is then seen by this round's
-            // drain.
+            // Read before taking: whatever was pushed before the flag was set is then taken in this round.
             let closing = self.shared.closing.load(Relaxed);
-            let more = self.drain();
-            self.commit();
-            if !closing {
-                self.prune();
-            }
+            self.intake.take();
+            self.intake.fill(&mut self.batch);
+            self.note();
+            let took = self.commit();
             if closing {
-                let now = clock::now();
-                let give_up = *give_up.get_or_insert(now + LAST_WORDS);
-                if (self.batch.is_empty() && !more) || now >= give_up {
+                let is_done = self.batch.is_empty() && self.intake.len() == 0;
+                if self.intake.is_over() || is_done {
                     break;
                 }
+            } else {
+                self.prune();
             }
-            if !more {
+            // After a committed batch the next one may be waiting already.
+            if !took || self.intake.len() == 0 {
                 thread::park_timeout(LOOK_EVERY);
             }
         }
         self.close();
     }
 
-    /// Takes records up to one batch; `true` when there may be more.
-    fn drain(&mut self) -> bool {
-        let before = self.batch.len();
-        let mut more = true;
-        while self.batch.len() < HIGH_WATER {
-            match self.records.try_recv() {
-                Ok(record) => {
-                    self.shared.telemetry.observe(&record);
-                    self.batch.push(*record);
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
-                    more = false;
-                    break;
-                }
-            }
-        }
-        self.note_in_hand();
-        // A batch that is full and cannot be committed must not spin.
-        more && self.batch.len() > before
-    }
-
-    /// Writes the batch and, once a second, the pulse. A failed batch stays and is tried again later.
-    fn commit(&mut self) {
+    /// Writes the batch and, once a second, the pulse; whether a batch was committed. A failed batch stays
+    /// and is tried again later.
+    fn commit(&mut self) -> bool {
         let now = clock::now();
         if self.retry.as_ref().is_some_and(|retry| now < retry.at) {
-            return;
+            return false;
         }
         let pulse = (now >= self.pulse_due).then(|| self.shared.pulse());
         if self.batch.is_empty() && pulse.is_none() {
-            return;
+            return false;
         }
-        let Some(ledger) = &mut self.ledger else {
+        if self.ledger.is_none() {
             self.take_over(now);
-            return;
-        };
-        match self.runtime.block_on(ledger.append(&self.batch, pulse.as_ref())) {
-            Ok(()) => {
-                let telemetry = &self.shared.telemetry;
-                telemetry
-                    .pipeline
-                    .write_seconds
-                    .observe((clock::now() - now).as_secs_f64());
-                telemetry
-                    .pipeline
-                    .written
-                    .inc_by(u64::try_from(self.batch.len()).unwrap_or(0));
-                self.batch.clear();
-                self.note_in_hand();
+            return false;
+        }
+        match self.append(pulse.as_ref()) {
+            Some(Ok(())) => {
+                self.committed(now);
                 if pulse.is_some() {
                     self.pulse_due = now + PULSE_EVERY;
                 }
-                if self.retry.take().is_some() {
-                    self.shared.writer_health.error.store(None);
-                    tracing::info!("the ledger takes records again");
-                }
+                true
             }
-            Err(error) => {
-                let wait = self
-                    .retry
-                    .as_ref()
-                    .map_or(RETRY_FIRST, |retry| (retry.wait * 2).min(RETRY_MAX));
-                let error = format!("{:#}", anyhow::Error::from(error));
-                self.shared.telemetry.pipeline.write_errors.inc();
-                let records = self.batch.len();
-                tracing::error!(
-                    records,
-                    "cannot write {records} records, trying again in {wait:?}: {error}"
-                );
-                self.shared.writer_health.error.store(Some(Arc::new(error)));
-                self.retry = Some(Retry { at: now + wait, wait });
+            Some(Err(error)) => {
+                let code = error.code();
+                self.failed(now, code, &anyhow::Error::from(error));
+                false
             }
+            // The end came before an answer did; the batch counts as not written.
+            None => false,
         }
+    }
+
+    /// One transaction; `None` when the end came before an answer.
+    fn append(&mut self, pulse: Option<&Pulse>) -> Option<Result<(), AppendError>> {
+        let append = self.ledger.as_mut()?.append(self.batch.records(), pulse);
+        let oldest = self.batch.ended_at().first().copied();
+        self.runtime.block_on(self.intake.attend(oldest, append))
+    }
+
+    fn committed(&mut self, began: Instant) {
+        let (now, pipeline) = (clock::now(), &self.shared.telemetry.pipeline);
+        let took = now.saturating_duration_since(began);
+        pipeline.write_seconds.observe(took.as_secs_f64());
+        for ended_at in self.batch.ended_at() {
+            let age = now.saturating_duration_since(*ended_at);
+            pipeline.age_seconds.observe(age.as_secs_f64());
+        }
+        pipeline.books.write(self.batch.len());
+        self.batch.clear();
+        self.intake.committed();
+        let health = self.ledger.as_ref().map(Writer::health);
+        self.shared.writer_health.update(|state| {
+            state.trouble = None;
+            state.last_write_at = Some(clock::wall());
+            state.last_write = Some(took);
+            state.file_bytes = health.and_then(|health| health.file_bytes);
+            state.wal_bytes = health.map(|health| health.wal_bytes);
+        });
+        self.note();
+        if self.retry.take().is_some() {
+            tracing::info!("the ledger takes records again");
+        }
+    }
+
+    fn failed(&mut self, now: Instant, code: &'static str, error: &anyhow::Error) {
+        let before = self.retry.take();
+        let wait = before
+            .as_ref()
+            .map_or(RETRY_FIRST, |retry| (retry.wait * 2).min(RETRY_MAX));
+        let message = format!("{error:#}");
+        self.shared
+            .telemetry
+            .pipeline
+            .write_errors
+            .with_label_values(&[code])
+            .inc();
+        let records = self.batch.len() + self.intake.len();
+        let said = before
+            .filter(|retry| retry.code == code && now < retry.said + SAY_AGAIN)
+            .map(|retry| retry.said);
+        if said.is_none() {
+            tracing::error!(
+                records,
+                code,
+                "cannot write to the ledger, {records} records wait in memory and are tried again: {message}"
+            );
+        }
+        self.shared.writer_health.update(|state| {
+            *state.errors.entry(code).or_default() += 1;
+            let since = state.trouble.as_ref().map(|trouble| trouble.since);
+            state.trouble = Some(Trouble {
+                code,
+                message: message.into(),
+                since: since.unwrap_or_else(clock::wall),
+            });
+        });
+        self.retry = Some(Retry {
+            // From now, not from the begin of the attempt: SQLite has waited for a lock meanwhile.
+            at: clock::now() + wait,
+            wait,
+            code,
+            said: said.unwrap_or(now),
+        });
     }
 
     /// One small step of retention, between batches.
     fn prune(&mut self) {
         let now = clock::now();
-        let Some(ledger) = self
-            .ledger
-            .as_mut()
-            .filter(|_| now >= self.prune_due && self.retry.is_none())
-        else {
+        let due = now >= self.prune_due && self.retry.is_none() && self.intake.len() == 0;
+        let Some(ledger) = self.ledger.as_mut().filter(|_| due) else {
             return;
         };
         let retention = self.shared.settings.retention;
@@ -231,12 +257,14 @@ impl Loop {
             max_bytes: retention.max_size,
             ..Keep::default()
         };
-        let more = match self.runtime.block_on(ledger.prune(&keep, clock::wall())) {
-            Ok(pruned) => pruned.more,
-            Err(error) => {
+        let step = ledger.prune(&keep, clock::wall());
+        let more = match self.runtime.block_on(self.intake.attend(None, step)) {
+            Some(Ok(pruned)) => pruned.more,
+            Some(Err(error)) => {
                 tracing::warn!("cannot prune the ledger, trying again in {PRUNE_EVERY:?}: {error}");
                 false
             }
+            None => false,
         };
         self.prune_due = if more { now } else { now + PRUNE_EVERY };
     }
@@ -247,42 +275,43 @@ impl Loop {
             Ok(ledger) => {
                 tracing::info!("the ledger is taken over from the proxy before this one");
                 self.ledger = Some(ledger);
+                self.retry = None;
             }
             Err(OpenError::Locked { .. }) => {}
-            Err(error) => {
-                tracing::error!("cannot take over the ledger, trying again in {RETRY_MAX:?}: {error}");
-                self.retry = Some(Retry {
-                    at: now + RETRY_MAX,
-                    wait: RETRY_MAX,
-                });
-            }
+            Err(error) => self.failed(now, "open", &anyhow::Error::from(error)),
         }
     }
 
-    fn close(self) {
-        let lost = u64::try_from(self.batch.len() + self.records.len()).unwrap_or(u64::MAX);
+    fn close(mut self) {
+        let lost = self.batch.len() + self.intake.len();
         if lost > 0 {
-            self.shared
-                .telemetry
-                .pipeline
-                .dropped
-                .with_label_values(&["shutdown"])
-                .inc_by(lost);
+            let books = &self.shared.telemetry.pipeline.books;
+            books.give_up(Dropped::Shutdown, lost);
             tracing::error!(
                 lost,
                 "{lost} records are lost: the ledger did not take them before the end"
             );
         }
-        let Some(ledger) = self.ledger else { return };
-        if let Err(error) = self.runtime.block_on(ledger.close()) {
-            tracing::error!("closing the ledger: {:#}", anyhow::Error::from(error));
+        let balance = self.shared.telemetry.pipeline.books.balance();
+        if balance.queued > 0 {
+            let queued = balance.queued;
+            tracing::error!(
+                queued,
+                "the books do not balance: {queued} records are unaccounted for"
+            );
+        }
+        let Some(ledger) = self.ledger.take() else {
+            return;
+        };
+        let closing = async { tokio::time::timeout(CLOSE_TIME_MAX, ledger.close()).await };
+        match self.runtime.block_on(closing) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("closing the ledger: {:#}", anyhow::Error::from(error)),
+            Err(_) => tracing::error!("closing the ledger takes too long: its log stays beside it"),
         }
     }
 
-    fn note_in_hand(&self) {
-        self.shared
-            .sink
-            .in_hand
-            .store(u64::try_from(self.batch.len()).unwrap_or(u64::MAX), Relaxed);
+    fn note(&self) {
+        self.intake.note(self.batch.ended_at().first().copied());
     }
 }

@@ -2,8 +2,10 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
+
+use super::books::Books;
 
 /// Names, labels and buckets are constants of this folder, each used once: a mistake ends the first start and
 /// every test, never a request.
@@ -36,10 +38,6 @@ impl Maker<'_> {
         self.keep(IntCounterVec::new(options, labels).expect(CONSTANT))
     }
 
-    pub(super) fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.keep(IntCounter::new(format!("streamgauge_{name}"), help).expect(CONSTANT))
-    }
-
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         let options = Opts::new(format!("streamgauge_{name}"), help);
         self.keep(IntGaugeVec::new(options, labels).expect(CONSTANT))
@@ -47,6 +45,16 @@ impl Maker<'_> {
 
     pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.keep(IntGauge::new(format!("streamgauge_{name}"), help).expect(CONSTANT))
+    }
+
+    /// A gauge that is no whole number.
+    pub(super) fn number(&self, name: &str, help: &str) -> Gauge {
+        self.keep(Gauge::new(format!("streamgauge_{name}"), help).expect(CONSTANT))
+    }
+
+    /// What became of every record.
+    pub(super) fn books(&self) -> Books {
+        self.keep(Books::new().expect(CONSTANT))
     }
 
     fn keep<C: Collector + Clone + 'static>(&self, collector: C) -> C {

@@ -1,22 +1,29 @@
 //! Metrics of the metrics path itself: from the end of a request to the ledger.
-//!
-//! `records_finished_total == records_written_total + record_queue_length + records_dropped_total` at all
-//! times.
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
+use std::time::{Duration, Instant};
 
+use prometheus::{Gauge, Histogram, IntCounterVec, IntGauge};
+use record::UnixMillis;
+
+use super::books::Books;
 use super::buckets;
 use super::maker::Maker;
+use crate::recorder::WriterState;
 
 /// How records fare.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
-    pub(crate) finished: IntCounter,
-    pub(crate) written: IntCounter,
-    pub(crate) dropped: IntCounterVec,
-    pub(crate) queue_length: IntGauge,
+    pub(crate) books: Books,
     pub(crate) write_seconds: Histogram,
-    pub(crate) write_errors: IntCounter,
+    pub(crate) write_errors: IntCounterVec,
+    pub(crate) age_seconds: Histogram,
+    lag_seconds: Gauge,
+    backlog_bytes: IntGauge,
+    backlog_bytes_max: IntGauge,
+    file_bytes: IntGauge,
+    wal_bytes: IntGauge,
+    last_write_seconds: Gauge,
+    degraded: IntGauge,
 }
 
 // === impl Pipeline ===
@@ -24,32 +31,61 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     pub(super) fn new(make: &Maker<'_>) -> Self {
         Self {
-            finished: make.counter(
-                "records_finished_total",
-                "Requests that ended: equals written plus queued plus dropped.",
-            ),
-            written: make.counter(
-                "records_written_total",
-                "Records that are committed to the ledger.",
-            ),
-            dropped: make.counters(
-                "records_dropped_total",
-                "Records that were given up, by reason.",
-                &["reason"],
-            ),
-            queue_length: make.gauge(
-                "record_queue_length",
-                "Requests that ended and are not yet in the ledger.",
-            ),
+            books: make.books(),
             write_seconds: make.histogram(
                 "db_write_seconds",
                 "Time of one committed batch.",
                 &buckets::WRITE,
             ),
-            write_errors: make.counter(
+            write_errors: make.counters(
                 "db_write_errors_total",
-                "Batches that failed and are tried again.",
+                "Batches that failed and are tried again, by cause.",
+                &["code"],
+            ),
+            age_seconds: make.histogram(
+                "record_age_seconds",
+                "Age of a record, from the end of its request to its commit.",
+                &buckets::AGE,
+            ),
+            lag_seconds: make.number(
+                "record_lag_seconds",
+                "Age of the oldest record that is not yet in the ledger.",
+            ),
+            backlog_bytes: make.gauge(
+                "record_backlog_bytes",
+                "Estimated memory of the records that wait for the ledger.",
+            ),
+            backlog_bytes_max: make.gauge(
+                "record_backlog_limit_bytes",
+                "Memory beyond which waiting records are dropped.",
+            ),
+            file_bytes: make.gauge("ledger_file_bytes", "Size of the ledger's file."),
+            wal_bytes: make.gauge("ledger_wal_bytes", "Size of the ledger's write-ahead log."),
+            last_write_seconds: make.number(
+                "ledger_last_write_timestamp_seconds",
+                "When a batch was last committed; 0 before the first.",
+            ),
+            degraded: make.gauge(
+                "ledger_degraded",
+                "1 while records cannot be written, or not in time.",
             ),
         }
+    }
+
+    /// Sets what is known only at the moment of a scrape.
+    pub(crate) fn refresh(&self, writer: &WriterState, now: Instant) {
+        let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.lag_seconds
+            .set(writer.lag(now).unwrap_or(Duration::ZERO).as_secs_f64());
+        self.backlog_bytes.set(whole(writer.backlog_bytes));
+        self.backlog_bytes_max.set(whole(writer.backlog_bytes_max));
+        self.file_bytes.set(whole(writer.file_bytes.unwrap_or(0)));
+        self.wal_bytes.set(whole(writer.wal_bytes.unwrap_or(0)));
+        self.last_write_seconds.set(
+            writer
+                .last_write_at
+                .map_or(0.0, |at| UnixMillis(0).age_at(at).as_secs_f64()),
+        );
+        self.degraded.set(i64::from(writer.is_degraded(now)));
     }
 }

@@ -257,6 +257,7 @@ fn the_last_pulse_of_each_instance_is_kept() {
                 requests_total: 7,
                 errors_total: 0,
             }],
+            ledger: None,
             families: vec![0, 159, 146, 150],
         };
         writer.append(&[], Some(&pulse)).await.unwrap();
@@ -265,6 +266,7 @@ fn the_last_pulse_of_each_instance_is_kept() {
         writer.append(&[plain("r", NOON)], Some(&pulse)).await.unwrap();
         let other = Pulse {
             instance: "edge-2".into(),
+            ledger: None,
             families: Vec::new(),
             ..pulse.clone()
         };

@@ -30,6 +30,7 @@ fn pulse(at: UnixMillis) -> Pulse {
         in_flight: 0,
         waiting: 0,
         replicas: Vec::new(),
+        ledger: None,
         families: Vec::new(),
     }
 }

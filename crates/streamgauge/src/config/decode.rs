@@ -36,6 +36,7 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
     let mut ledger = top.section("ledger", problems);
     let fallback = "sqlite://data/streamgauge.db".to_owned();
     let url = ledger.value("url", fallback, problems, address::ledger);
+    let overflow = ledger.value("overflow", 96 << 20, problems, some_bytes);
     let mut keep = ledger.section("keep", problems);
     let retention = Retention {
         requests: keep.value("requests", Duration::from_hours(7 * 24), problems, span),
@@ -45,7 +46,7 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
     ledger.finish(problems);
 
     let section = top.section("proxy", problems);
-    let (mut proxy, instance) = decode_proxy(section, (url.clone(), retention), problems);
+    let (mut proxy, instance) = decode_proxy(section, (url.clone(), retention, overflow), problems);
     if let Some(pools) = top.node("pools") {
         proxy.pools = vec![decode_pools(pools, problems)];
     }
@@ -65,7 +66,7 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
 
 fn decode_proxy(
     mut section: Section<'_>,
-    (ledger, retention): (String, Retention),
+    (ledger, retention, overflow): (String, Retention, u64),
     problems: &mut Vec<Problem>,
 ) -> (ProxySettings, Option<Name>) {
     let listen = section.list("listen", problems, address::listen);
@@ -97,6 +98,7 @@ fn decode_proxy(
         ops_listen: ops_listen.to_string(),
         inherited: Vec::new(),
         successor: false,
+        overflow,
         retention,
         revision: crate::cli::REVISION.to_owned(),
         threads,

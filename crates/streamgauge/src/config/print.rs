@@ -68,6 +68,7 @@ impl Config {
             ("url", text(&self.proxy.ledger)),
             ("keep", mapping([("requests", span(retention.requests))])),
             ("max_size", text(&max_size)),
+            ("overflow", text(&format_bytes(self.proxy.overflow))),
         ])
     }
 

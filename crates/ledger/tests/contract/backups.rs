@@ -1,0 +1,112 @@
+//! A copy of a ledger in use is whole, private, checked, and never takes the place of something by accident.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use ledger::{BackupError, BackupStep, Query, Reader, Writer, backup, examine};
+use record::UnixMillis;
+
+use crate::support::{NOON, Place, block_on, plain};
+
+fn ever() -> Query {
+    Query::window(UnixMillis(0), UnixMillis(i64::MAX))
+}
+
+#[test]
+fn a_backup_under_writes_is_one_moment_and_can_be_read_and_written() {
+    block_on(async {
+        let place = Place::new();
+        let mut writer = place.writer().await;
+        let batch = |name: &str| -> Vec<_> {
+            (0..500)
+                .map(|n| plain(&format!("{name}-{n}"), UnixMillis(NOON.0 + n)))
+                .collect()
+        };
+        writer.append(&batch("before"), None).await.unwrap();
+        let target = place.path().with_file_name("copies/first.db");
+        let url = place.url();
+        let mut steps = Vec::new();
+        let copying = backup(&url, &target, false, |step| steps.push(step));
+        let (made, appended) = tokio::join!(copying, async {
+            for n in 0..5 {
+                writer.append(&batch(&format!("during-{n}")), None).await?;
+            }
+            Ok::<_, ledger::AppendError>(())
+        });
+        appended.unwrap();
+        let made = made.unwrap();
+        assert_eq!(steps.last(), Some(&BackupStep::Checking));
+        assert!(
+            made.requests >= 500 && made.requests % 500 == 0,
+            "whole batches: {made:?}"
+        );
+        assert_eq!(made.bytes, fs::metadata(&target).unwrap().len());
+        let mode = fs::metadata(&target).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "for its owner only");
+        assert_eq!(examine(&target).await.unwrap(), made.requests);
+        let names: Vec<_> = fs::read_dir(target.parent().unwrap())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["first.db"], "nothing is left beside it");
+
+        let url = format!("sqlite://{}", target.display());
+        let reader = Reader::open(&url).unwrap();
+        assert_eq!(reader.summary(&ever()).await.unwrap().requests, made.requests);
+        let mut restored = Writer::open(&url).await.unwrap();
+        restored.append(&batch("after"), None).await.unwrap();
+        assert_eq!(
+            reader.summary(&ever()).await.unwrap().requests,
+            made.requests + 500,
+            "a backup is a ledger"
+        );
+    });
+}
+
+#[test]
+fn what_is_there_is_overwritten_on_demand_only() {
+    block_on(async {
+        let place = Place::new();
+        let target = place.path().with_file_name("copy.db");
+        let url = place.url();
+        let refused = backup(&url, &target, false, |_| {}).await.unwrap_err();
+        assert!(matches!(refused, BackupError::Missing { .. }), "{refused}");
+        let mut writer = place.writer().await;
+        writer.append(&[plain("x", NOON)], None).await.unwrap();
+        fs::write(&target, "something else").unwrap();
+        let refused = backup(&url, &target, false, |_| {}).await.unwrap_err();
+        assert!(matches!(refused, BackupError::Exists { .. }), "{refused}");
+        assert!(refused.to_string().contains("--force"), "{refused}");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "something else");
+        let refused = examine(&target).await.unwrap_err();
+        assert!(matches!(refused, BackupError::Unsound { .. }), "{refused}");
+        assert_eq!(backup(&url, &target, true, |_| {}).await.unwrap().requests, 1);
+        let refused = backup(&url, &place.path(), true, |_| {}).await.unwrap_err();
+        assert!(
+            matches!(refused, BackupError::Itself { .. }),
+            "not even on demand: {refused}"
+        );
+        let refused = backup("postgres://h/d", &target, true, |_| {}).await.unwrap_err();
+        assert!(refused.to_string().contains("pg_dump"), "{refused}");
+    });
+}
+
+#[test]
+fn a_backup_that_was_killed_is_taken_over() {
+    block_on(async {
+        let place = Place::new();
+        let mut writer = place.writer().await;
+        writer.append(&[plain("x", NOON)], None).await.unwrap();
+        let target = place.path().with_file_name("copy.db");
+        let partial = place.path().with_file_name("copy.db.partial");
+        fs::write(&partial, "half a copy").unwrap();
+        let other = fs::File::open(&partial).unwrap();
+        other.try_lock().unwrap();
+        let refused = backup(&place.url(), &target, false, |_| {}).await.unwrap_err();
+        assert!(matches!(refused, BackupError::Busy { .. }), "{refused}");
+        assert_eq!(fs::read_to_string(&partial).unwrap(), "half a copy", "left alone");
+        drop(other);
+        backup(&place.url(), &target, false, |_| {}).await.unwrap();
+        assert!(!partial.exists());
+    });
+}
