@@ -4,11 +4,15 @@
 //! is done), and the copy has no free pages. SQLite's backup interface would copy the file faster, but begins
 //! anew whenever another connection writes, which here is four times a second.
 
+mod folder;
+
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -16,7 +20,10 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::error::OpenError;
 use crate::location::{FileIdentity, Location};
+use crate::opening::PROGRESS_STEPS;
 use crate::schema;
+
+pub use folder::{BackupFolder, Thinned};
 
 /// Time between two words about the progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -108,6 +115,10 @@ pub enum BackupError {
     },
 }
 
+/// Stops what SQLite is doing when it is dropped: a backup that is given up must not read on.
+#[derive(Debug, Default)]
+struct Stop(Arc<AtomicBool>);
+
 /// The file that is written before it has its name. Removed when dropped, unless it was kept.
 #[derive(Debug)]
 struct Partial {
@@ -148,6 +159,7 @@ pub async fn backup(
     let mut partial = Partial::begin(target)?;
     let refusal = |source| BackupError::Copy { path: path(), source };
     let mut connection = read_only(location.path()).await.map_err(refusal)?;
+    let _stop = Stop::over(&mut connection).await.map_err(refusal)?;
     copy(&mut connection, &partial.path, &mut progress)
         .await
         .map_err(refusal)?;
@@ -174,6 +186,7 @@ pub async fn examine(path: &Path) -> Result<u64, BackupError> {
     };
     let findings = async {
         let mut connection = read_only(path).await?;
+        let _stop = Stop::over(&mut connection).await?;
         let stamp = schema::stamp(&mut connection).await?;
         if stamp.application != schema::APPLICATION_ID {
             return Ok(Err("it is no ledger of streamgauge".to_owned()));
@@ -241,12 +254,34 @@ async fn read_only(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
         .await
 }
 
+// === impl Stop ===
+
+impl Stop {
+    async fn over(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
+        let stop = Self::default();
+        let seen = Arc::clone(&stop.0);
+        connection
+            .lock_handle()
+            .await?
+            .set_progress_handler(PROGRESS_STEPS, move || !seen.load(Ordering::Relaxed));
+        Ok(stop)
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 // === impl Partial ===
 
 impl Partial {
+    const SUFFIX: &str = ".partial";
+
     fn begin(target: &Path) -> Result<Self, BackupError> {
         let mut name = target.as_os_str().to_owned();
-        name.push(".partial");
+        name.push(Self::SUFFIX);
         let path = PathBuf::from(name);
         let refusal = |source| BackupError::Write {
             path: target.to_owned(),

@@ -29,7 +29,7 @@ pub use answer::{
     BreakdownRow, Distribution, FACET_VALUES_MAX, Facets, Goodput, RequestsPage, Series, Summary, Timeseries,
     TokenSums,
 };
-pub use backup::{Backup, BackupError, BackupStep, backup, examine};
+pub use backup::{Backup, BackupError, BackupFolder, BackupStep, Thinned, backup, examine};
 pub use error::{AppendError, OpenError, QueryError};
 pub use question::{Filter, PAGE_LIMIT_MAX, POINTS_MAX, Page, Query};
 pub use reader::Reader;

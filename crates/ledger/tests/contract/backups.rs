@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use ledger::{BackupError, BackupStep, Query, Reader, Writer, backup, examine};
+use ledger::{BackupError, BackupFolder, BackupStep, Query, Reader, Writer, backup, examine};
 use record::UnixMillis;
 
 use crate::support::{NOON, Place, block_on, plain};
@@ -108,5 +108,44 @@ fn a_backup_that_was_killed_is_taken_over() {
         drop(other);
         backup(&place.url(), &target, false, |_| {}).await.unwrap();
         assert!(!partial.exists());
+    });
+}
+
+#[test]
+fn a_folder_keeps_the_newest_that_open() {
+    block_on(async {
+        let place = Place::new();
+        let mut writer = place.writer().await;
+        writer.append(&[plain("x", NOON)], None).await.unwrap();
+        let path = place.path().with_file_name("backups");
+        let folder = BackupFolder::new(path.clone(), 2);
+        let at = |hour: i64| UnixMillis(NOON.0 + hour * 3_600_000);
+        for hour in 0..4 {
+            let file = folder.file(at(hour));
+            backup(&place.url(), &file, false, |_| {}).await.unwrap();
+        }
+        fs::write(folder.file(at(4)), "torn").unwrap();
+        fs::write(path.join("notes.txt"), "mine").unwrap();
+        fs::write(path.join("streamgauge-20200101T000000Z.db.partial"), "killed").unwrap();
+        assert_eq!(folder.newest(), Some(at(4)));
+        let thinned = folder.thin().await.unwrap();
+        assert_eq!(thinned.removed, 2, "the two oldest");
+        assert_eq!(
+            thinned.unsound,
+            [folder.file(at(4))],
+            "a torn file is no backup, and evidence"
+        );
+        let mut names: Vec<_> = fs::read_dir(&path)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        names.sort();
+        let kept = [
+            path.join("notes.txt"),
+            folder.file(at(2)),
+            folder.file(at(3)),
+            folder.file(at(4)),
+        ];
+        assert_eq!(names, kept);
     });
 }
