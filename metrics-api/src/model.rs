@@ -4,10 +4,12 @@
 //! RFC 3339 strings in UTC with milliseconds, spans are numbers of milliseconds, and null is unknown.
 
 mod figures;
+mod identity;
 mod live;
 mod moment;
 mod replicas;
 mod requests;
+mod routing;
 mod words;
 
 pub(crate) use figures::{Breakdown, BreakdownRow, Figures, Point, Series, Summary, Timeseries};
@@ -16,8 +18,8 @@ pub(crate) use moment::Moment;
 pub(crate) use replicas::{About, Facets, ProxyRow, ReplicaRow, ReplicaView, Replicas};
 pub(crate) use requests::{RequestRecord, RequestsPage};
 pub(crate) use words::{
-    DialectWord, DimensionWord, EndpointWord, FinishReasonWord, MetricWord, OutcomeWord, ReplicaStateWord,
-    UnitWord, UsageSourceWord,
+    AttemptEndWord, DialectWord, DimensionWord, EndpointWord, FinishReasonWord, MetricWord, OutcomeWord,
+    PolicyWord, ReplicaStateWord, ResponseFormatWord, ServiceTierWord, UnitWord, UsageSourceWord,
 };
 
 /// A span as JSON shows it: milliseconds, to the microsecond.

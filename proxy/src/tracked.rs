@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use observer::{End, Forward, Observation, ObservedBody, ObservedStream, RequestFacts, Sent, outcome};
-use record::{Attempts, Dialect, Endpoint, Flags, Identity, MetricRecord, Name, Outcome, UnixMillis};
+use record::{
+    Attempts, Dialect, Endpoint, Flags, Identity, MetricRecord, Name, Outcome, Routing, UnixMillis,
+};
 
 use crate::clock;
 use crate::shared::Shared;
@@ -192,6 +194,8 @@ impl Tracked {
             model: seen.model,
             replica: self.replica.take().map(|(name, _)| name),
             attempts: Attempts(self.attempts),
+            attempt_log: Vec::new(),
+            routing: Routing::default(),
             shape: self.facts.shape,
             status: self.status,
             outcome,

@@ -12,7 +12,7 @@ use ledger::{Dimension, Keep, Metric, Query, QueryError, Reader, Writer};
 use record::units::count_f64;
 use record::{
     Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, MetricRecord, Name, Outcome, Pulse,
-    Shape, Sketch, Times, Tokens, UnixMillis, Usage, UsageSource,
+    Routing, Shape, Sketch, Times, Tokens, UnixMillis, Usage, UsageSource,
 };
 
 /// Records of one batch: what a writer finds after a tenth of a second at 40,000 requests a second.
@@ -236,6 +236,8 @@ fn record(plan: &Plan, dice: &mut Dice, n: u64, started_at: UnixMillis) -> Metri
         model: Some(model),
         replica: Some(dice.pick(&plan.replicas)),
         attempts: Attempts(1),
+        attempt_log: Vec::new(),
+        routing: Routing::default(),
         shape: Shape {
             stream: Some(true),
             ..Shape::default()

@@ -1,7 +1,7 @@
 //! Small stable numbers for the closed sets of labels. A list only ever grows at its end: its order is
 //! stored.
 
-use record::{Dialect, Endpoint, FinishReason, Outcome, UsageSource};
+use record::{Dialect, Endpoint, FinishReason, Outcome, Policy, ResponseFormat, ServiceTier, UsageSource};
 
 /// A label that is stored as its place in a list.
 pub(crate) trait Code: Copy + Eq + 'static {
@@ -93,6 +93,31 @@ impl Code for Outcome {
     ];
 }
 
+impl Code for Policy {
+    const LIST: &'static [Self] = &[
+        Self::Prefix,
+        Self::LeastWork,
+        Self::RoundRobin,
+        Self::RandomTwo,
+        Self::Session,
+    ];
+}
+
+impl Code for ResponseFormat {
+    const LIST: &'static [Self] = &[Self::Text, Self::JsonObject, Self::JsonSchema, Self::Other];
+}
+
+impl Code for ServiceTier {
+    const LIST: &'static [Self] = &[
+        Self::Auto,
+        Self::Default,
+        Self::Flex,
+        Self::Priority,
+        Self::Scale,
+        Self::Other,
+    ];
+}
+
 /// What a string of the dictionary names. The numbers are stored.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Kind {
@@ -110,6 +135,8 @@ pub(crate) enum Kind {
     ErrorType,
     /// A client library and its version.
     Sdk,
+    /// A tag and its value, as `name=value`.
+    Tag,
 }
 
 impl Code for Kind {
@@ -121,6 +148,7 @@ impl Code for Kind {
         Self::User,
         Self::ErrorType,
         Self::Sdk,
+        Self::Tag,
     ];
 }
 
@@ -164,6 +192,21 @@ mod tests {
                 .iter()
                 .all(|label| Outcome::from_code(label.code()) == Some(*label))
         );
+        assert!(
+            Policy::ALL
+                .iter()
+                .all(|label| Policy::from_code(label.code()) == Some(*label))
+        );
+        assert!(
+            ResponseFormat::ALL
+                .iter()
+                .all(|label| ResponseFormat::from_code(label.code()) == Some(*label))
+        );
+        assert!(
+            ServiceTier::ALL
+                .iter()
+                .all(|label| ServiceTier::from_code(label.code()) == Some(*label))
+        );
         assert_eq!(Outcome::from_code(-1), None);
     }
 
@@ -191,7 +234,20 @@ mod tests {
             words(UsageSource::as_str),
             "final continuous timings estimated none"
         );
+        assert_eq!(
+            words(Policy::as_str),
+            "prefix least-work round-robin random-two session"
+        );
+        assert_eq!(
+            words(ResponseFormat::as_str),
+            "text json_object json_schema other"
+        );
+        assert_eq!(
+            words(ServiceTier::as_str),
+            "auto default flex priority scale other"
+        );
         assert_eq!(Kind::Model.code(), 0);
         assert_eq!(Kind::Sdk.code(), 6);
+        assert_eq!(Kind::Tag.code(), 7);
     }
 }

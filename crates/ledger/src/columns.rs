@@ -1,8 +1,10 @@
 //! The columns of the `request` table: a record to bind values, a row to a record or to a sample.
 
-use record::units::{duration_from_us, duration_us};
+mod values;
+
+use record::units::duration_us;
 use record::{
-    Attempts, Engine, Flags, Identity, MetricRecord, Name, Shape, Sketch, Times, Tokens, UnixMillis, Usage,
+    Attempts, Engine, Flags, Identity, MetricRecord, Name, Routing, Shape, Sketch, TAGS_MAX, UnixMillis,
 };
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -11,6 +13,7 @@ use crate::cell::Sample;
 use crate::codes::Code;
 use crate::error::QueryError;
 use crate::identifier::{RowId, rid_bytes, rid_text};
+use values::{Binder, Columns, tag_ids};
 
 /// All columns of a record, in the order in which [`bind`] writes and [`record_of`] reads them.
 macro_rules! record_columns {
@@ -23,7 +26,9 @@ macro_rules! record_columns {
          cached_tokens, cache_write_tokens, reasoning_tokens, audio_seconds, usage_source, \
          completion_tokens_estimated, token_events, arrivals, engine_queue_us, engine_ttft_us, \
          engine_tokens_per_second, spec_accept_rate, key_id, user_id, session, sdk_id, sdk_retry, \
-         request_bytes, response_bytes, good, flags"
+         request_bytes, response_bytes, good, flags, tools, response_format, images, audios, service_tier, \
+         client_net, hash_key_id, tag_ids, policy, prefix_blocks, matched_blocks, \
+         predicted_cached_tokens, attempt_log"
     };
 }
 
@@ -38,7 +43,7 @@ macro_rules! sample_columns {
 pub(crate) use {record_columns, sample_columns};
 
 /// Number of columns that [`record_columns`] names.
-pub(crate) const RECORD_COLUMNS_LEN: usize = 61;
+pub(crate) const RECORD_COLUMNS_LEN: usize = 74;
 
 /// Number of columns that [`sample_columns`] names.
 pub(crate) const SAMPLE_COLUMNS_LEN: usize = 17;
@@ -54,18 +59,7 @@ pub(crate) struct Ids {
     pub(crate) key: Option<i64>,
     pub(crate) user: Option<i64>,
     pub(crate) sdk: Option<i64>,
-}
-
-/// Collects the values of one statement.
-struct Binder<'a> {
-    arguments: &'a mut SqliteArguments,
-    refused: Option<sqlx::error::BoxDynError>,
-}
-
-/// Reads the columns of one row from left to right.
-struct Columns<'a> {
-    row: &'a SqliteRow,
-    at: usize,
+    pub(crate) tags: [Option<i64>; TAGS_MAX],
 }
 
 /// Appends the values of one row.
@@ -114,6 +108,7 @@ pub(crate) fn bind(
     to.count(record.response_bytes);
     to.value(record.good);
     to.value(i64::from(record.flags.bits()));
+    to.asked_and_routed(record, ids);
     to.refused
         .map_or(Ok(()), |refused| Err(sqlx::Error::Encode(refused)))
 }
@@ -129,6 +124,7 @@ pub(crate) fn ids_of(row: &SqliteRow) -> Result<Ids, QueryError> {
         key: row.try_get(52)?,
         user: row.try_get(53)?,
         sdk: row.try_get(55)?,
+        tags: tag_ids(row.try_get(68)?)?,
     })
 }
 
@@ -144,7 +140,7 @@ pub(crate) fn record_of(
         Some(bytes) => Some(bytes.try_into().map_err(|_| QueryError::Row)?),
         None => None,
     };
-    Ok(MetricRecord {
+    let mut record = MetricRecord {
         id,
         started_at,
         trace_id,
@@ -155,11 +151,14 @@ pub(crate) fn record_of(
         model: name(from.value()?)?,
         replica: name(from.value()?)?,
         attempts: Attempts(from.number()?),
+        attempt_log: Vec::new(),
+        routing: Routing::default(),
         shape: Shape {
             stream: from.value()?,
             choices: from.optional()?,
             max_tokens: from.tokens()?,
             priority: from.value()?,
+            ..Shape::default()
         },
         status: from.optional()?,
         outcome: from.code()?,
@@ -184,12 +183,15 @@ pub(crate) fn record_of(
             session: from.value::<Option<String>>()?.map(Name::from),
             sdk: name(from.value()?)?,
             sdk_retry: from.optional()?,
+            ..Identity::default()
         },
         request_bytes: from.number()?,
         response_bytes: from.number()?,
         good: from.value()?,
         flags: Flags::from_bits(from.number()?),
-    })
+    };
+    from.asked_and_routed(&mut record, name)?;
+    Ok(record)
 }
 
 /// Reads a row of [`sample_columns`].
@@ -216,146 +218,6 @@ pub(crate) fn sample_of(row: &SqliteRow) -> Result<Sample, QueryError> {
     })
 }
 
-// === impl Binder ===
-
-impl Binder<'_> {
-    fn value<'t, T: sqlx::Encode<'t, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(&mut self, value: T) {
-        if let Err(refused) = sqlx::Arguments::add(self.arguments, value) {
-            self.refused.get_or_insert(refused);
-        }
-    }
-
-    /// A count beyond 2^63 is stored as 2^63 - 1: SQLite has no larger integer.
-    fn count(&mut self, count: u64) {
-        self.value(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-
-    fn tokens(&mut self, tokens: Option<Tokens>) {
-        self.value(tokens.map(Tokens::as_i64));
-    }
-
-    fn times(&mut self, times: &Times) {
-        for span in [
-            times.ttfb,
-            times.ttft,
-            times.upstream_ttft,
-            times.ttfo,
-            times.ttst,
-            times.generation,
-            times.tpot,
-            times.itl_mean,
-            times.itl_max,
-        ] {
-            self.value(span.map(duration_us));
-        }
-        self.count(times.itl_count);
-        self.value(i64::from(times.stalls));
-        self.value(duration_us(times.e2e));
-        for span in [times.upload, times.queue, times.connect] {
-            self.value(span.map(duration_us));
-        }
-        self.value(duration_us(times.overhead));
-        self.value(times.client_stall.map(duration_us));
-        self.value(times.client_gone.map(duration_us));
-    }
-
-    fn usage(&mut self, usage: &Usage) {
-        for tokens in [
-            usage.prompt,
-            usage.completion,
-            usage.cached,
-            usage.cache_write,
-            usage.reasoning,
-        ] {
-            self.tokens(tokens);
-        }
-        self.value(usage.audio_seconds);
-        self.value(usage.source.code());
-        self.tokens(usage.completion_estimated);
-        self.tokens(usage.token_events.map(Tokens));
-        self.tokens(usage.arrivals.map(Tokens));
-    }
-}
-
-// === impl Columns ===
-
-impl<'a> Columns<'a> {
-    fn value<T: sqlx::Decode<'a, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
-        &mut self,
-    ) -> Result<T, QueryError> {
-        let at = self.at;
-        self.at += 1;
-        Ok(self.row.try_get(at)?)
-    }
-
-    fn number<T: TryFrom<i64>>(&mut self) -> Result<T, QueryError> {
-        T::try_from(self.value::<i64>()?).map_err(|_| QueryError::Row)
-    }
-
-    fn optional<T: TryFrom<i64>>(&mut self) -> Result<Option<T>, QueryError> {
-        self.value::<Option<i64>>()?
-            .map(|number| T::try_from(number).map_err(|_| QueryError::Row))
-            .transpose()
-    }
-
-    fn code<C: Code>(&mut self) -> Result<C, QueryError> {
-        C::from_code(self.value()?).ok_or(QueryError::Row)
-    }
-
-    fn optional_code<C: Code>(&mut self) -> Result<Option<C>, QueryError> {
-        self.value::<Option<i64>>()?
-            .map(|code| C::from_code(code).ok_or(QueryError::Row))
-            .transpose()
-    }
-
-    fn span(&mut self) -> Result<Option<std::time::Duration>, QueryError> {
-        Ok(self.value::<Option<i64>>()?.map(duration_from_us))
-    }
-
-    fn tokens(&mut self) -> Result<Option<Tokens>, QueryError> {
-        Ok(self.optional()?.map(Tokens))
-    }
-
-    /// Fields are evaluated in the order in which they are written here: the order of the columns.
-    fn times(&mut self) -> Result<Times, QueryError> {
-        Ok(Times {
-            ttfb: self.span()?,
-            ttft: self.span()?,
-            upstream_ttft: self.span()?,
-            ttfo: self.span()?,
-            ttst: self.span()?,
-            generation: self.span()?,
-            tpot: self.span()?,
-            itl_mean: self.span()?,
-            itl_max: self.span()?,
-            itl_count: self.number()?,
-            stalls: self.number()?,
-            e2e: duration_from_us(self.value()?),
-            upload: self.span()?,
-            queue: self.span()?,
-            connect: self.span()?,
-            overhead: duration_from_us(self.value()?),
-            client_stall: self.span()?,
-            client_gone: self.span()?,
-        })
-    }
-
-    fn usage(&mut self) -> Result<Usage, QueryError> {
-        Ok(Usage {
-            prompt: self.tokens()?,
-            completion: self.tokens()?,
-            cached: self.tokens()?,
-            cache_write: self.tokens()?,
-            reasoning: self.tokens()?,
-            audio_seconds: self.value()?,
-            source: self.code()?,
-            completion_estimated: self.tokens()?,
-            token_events: self.optional()?,
-            arrivals: self.optional()?,
-        })
-    }
-}
-
 /// The moment before which a row id lies, for a window of milliseconds.
 pub(crate) fn first_id_at(moment: UnixMillis) -> i64 {
     RowId::first_at(moment).0
@@ -376,6 +238,7 @@ mod tests {
             (16, "error_type_id"),
             (52, "key_id"),
             (55, "sdk_id"),
+            (68, "tag_ids"),
         ] {
             assert_eq!(
                 names[at], name,

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use record::{MetricRecord, Name};
+use record::{MetricRecord, Name, TAGS_MAX, Tag};
 use sqlx::sqlite::SqliteConnection;
 
 use crate::codes::{Code, Kind};
 use crate::columns::Ids;
+use crate::packed::tag_text;
 
 /// Most strings kept in memory. Beyond it the cache starts over; the numbers stay in the file.
 const CACHE_LEN_MAX: usize = 200_000;
@@ -67,7 +68,20 @@ impl Dictionary {
             key: self.id(connection, Kind::Key, identity.key.as_ref()).await?,
             user: self.id(connection, Kind::User, identity.user.as_ref()).await?,
             sdk: self.id(connection, Kind::Sdk, identity.sdk.as_ref()).await?,
+            tags: self.tags(connection, &identity.tags).await?,
         })
+    }
+
+    async fn tags(
+        &mut self,
+        connection: &mut SqliteConnection,
+        tags: &[Tag],
+    ) -> Result<[Option<i64>; TAGS_MAX], sqlx::Error> {
+        let mut ids = [None; TAGS_MAX];
+        for (id, tag) in ids.iter_mut().zip(tags) {
+            *id = self.id(connection, Kind::Tag, Some(&tag_text(tag))).await?;
+        }
+        Ok(ids)
     }
 
     /// The transaction is in the file: its numbers may be believed.

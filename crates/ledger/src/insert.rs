@@ -12,8 +12,8 @@ use crate::dictionary::Entry;
 use crate::identifier::RowId;
 
 /// Rows of one statement, largest first. Few sizes, so that each text is prepared once and found in the
-/// cache. The largest is what SQLite's 32,766 values allow for 61 columns, rounded down.
-const ROWS: [usize; 4] = [512, 64, 8, 1];
+/// cache. The largest is what SQLite's 32,766 values allow for 74 columns, rounded down.
+const ROWS: [usize; 4] = [440, 64, 8, 1];
 
 /// Texts of the INSERTs.
 #[derive(Debug)]

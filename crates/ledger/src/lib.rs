@@ -15,6 +15,7 @@ mod identifier;
 mod insert;
 mod location;
 mod opening;
+mod packed;
 mod question;
 mod reader;
 mod retention;

@@ -133,6 +133,38 @@ labels! {
     }
 }
 
+labels! {
+    /// The form of answer that a request asked for.
+    ResponseFormat {
+        /// Plain text, asked for by name.
+        Text = "text",
+        /// Some JSON object.
+        JsonObject = "json_object",
+        /// JSON of a given schema.
+        JsonSchema = "json_schema",
+        /// A form that is none of these, such as a grammar.
+        Other = "other",
+    }
+}
+
+labels! {
+    /// The class of service that a request asked for.
+    ServiceTier {
+        /// The server decides.
+        Auto = "auto",
+        /// The usual class.
+        Default = "default",
+        /// Cheaper and slower.
+        Flex = "flex",
+        /// Faster.
+        Priority = "priority",
+        /// Reserved capacity.
+        Scale = "scale",
+        /// A word that is none of these; the record keeps no free text.
+        Other = "other",
+    }
+}
+
 // === impl FinishReason ===
 
 impl FinishReason {

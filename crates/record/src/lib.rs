@@ -10,13 +10,15 @@ mod labels;
 mod outcome;
 mod pulse;
 mod request;
+mod routing;
 mod sketch;
 pub mod units;
 
-pub use labels::{Dialect, Endpoint, FinishReason, UsageSource};
+pub use labels::{Dialect, Endpoint, FinishReason, ResponseFormat, ServiceTier, UsageSource};
 pub use outcome::{Outcome, TimeoutKind};
 pub use pulse::{LedgerPulse, LedgerTrouble, Pulse, ReplicaPulse, ReplicaState};
-pub use request::{Attempts, Engine, Flags, Identity, MetricRecord, Shape, Times, Usage};
+pub use request::{Attempts, Engine, Flags, Identity, MetricRecord, Shape, TAGS_MAX, Tag, Times, Usage};
+pub use routing::{Attempt, AttemptEnd, Policy, Routing};
 pub use sketch::Sketch;
 pub use units::{Tokens, UnixMillis};
 

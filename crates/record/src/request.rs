@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{Dialect, Endpoint, FinishReason, Name, Outcome, Sketch, Tokens, UnixMillis, UsageSource};
+use crate::{
+    Attempt, Dialect, Endpoint, FinishReason, Name, Outcome, ResponseFormat, Routing, ServiceTier, Sketch,
+    Tokens, UnixMillis, UsageSource,
+};
 
 /// Everything that is known about one request. Never a prompt, a completion, a key or an error message.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +31,10 @@ pub struct MetricRecord {
     pub replica: Option<Name>,
     /// How often a replica was tried.
     pub attempts: Attempts,
+    /// Every attempt in order, when one of them failed; empty when the first one answered or there was none.
+    pub attempt_log: Vec<Attempt>,
+    /// Why the replica was chosen.
+    pub routing: Routing,
     /// The shape of the request.
     pub shape: Shape,
     /// The HTTP status sent to the client; `None` when it left before the head.
@@ -76,6 +83,16 @@ pub struct Shape {
     pub max_tokens: Option<Tokens>,
     /// vLLM's scheduling priority; lower goes first.
     pub priority: Option<i64>,
+    /// Number of tools that the model may call.
+    pub tools: Option<u32>,
+    /// The form of answer.
+    pub response_format: Option<ResponseFormat>,
+    /// Number of images in the prompt; `None` when the body could not be read.
+    pub images: Option<u32>,
+    /// Number of audio parts in the prompt; `None` when the body could not be read.
+    pub audios: Option<u32>,
+    /// The class of service.
+    pub service_tier: Option<ServiceTier>,
 }
 
 /// Spans of one request. Names follow semantics of t0 (head parsed) to td (last byte accepted by the client).
@@ -170,6 +187,24 @@ pub struct Identity {
     pub sdk: Option<Name>,
     /// The library's own count of retries.
     pub sdk_retry: Option<u32>,
+    /// The client's network (address cut to /24 or /48), or HMAC of its address; `None` unless configured.
+    pub client_net: Option<Name>,
+    /// Which secret made the hashes, by the first bits of its own hash; `None` without hashes.
+    pub hash_key_id: Option<u32>,
+    /// The configured tags that have a value for this request; at most [`TAGS_MAX`].
+    pub tags: Vec<Tag>,
+}
+
+/// Most tags of one request. Why this number: each is a rollup cell of its own in every bucket of time.
+pub const TAGS_MAX: usize = 8;
+
+/// A configured label of a request, such as `team` = `search`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tag {
+    /// The configured name.
+    pub name: Name,
+    /// Its value for this request.
+    pub value: Name,
 }
 
 /// What the parser noticed on the way.

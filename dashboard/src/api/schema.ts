@@ -255,6 +255,23 @@ export interface components {
             /** @description Version of streamgauge. */
             readonly version: string;
         };
+        /**
+         * @description How an attempt on a replica ended.
+         * @enum {string}
+         */
+        readonly AttemptEnd: "answered" | "connect" | "tls" | "reset" | "malformed" | "status" | "truncated" | "timeout_connect" | "timeout_first_byte" | "timeout_idle" | "timeout_total" | "client_gone" | "abandoned";
+        /** @description One attempt on a replica. */
+        readonly AttemptRecord: {
+            /** @description How it ended. */
+            readonly end: components["schemas"]["AttemptEnd"];
+            /** @description The replica that was tried. */
+            readonly replica: string;
+            /**
+             * Format: double
+             * @description From the choice of the replica to the end of the attempt.
+             */
+            readonly span_ms: number;
+        };
         /** @description The figures of a window, split by one dimension. */
         readonly Breakdown: {
             /** @description What the rows are split by. */
@@ -453,6 +470,33 @@ export interface components {
              */
             readonly good: number;
         };
+        /** @description Who asked, with what. */
+        readonly IdentityRecord: {
+            /** @description The client's network, or a keyed hash of its address; null unless configured. */
+            readonly client_net: string | null;
+            /**
+             * Format: int32
+             * @description Which secret made the hashes; null without hashes.
+             */
+            readonly hash_key_id: number | null;
+            /** @description The API key: a keyed hash, or its configured alias; null without one. */
+            readonly key_id: string | null;
+            /** @description The client's library, such as `openai-python/3.54`; null when unknown. */
+            readonly sdk: string | null;
+            /**
+             * Format: int32
+             * @description The library's own count of retries; null when it does not say.
+             */
+            readonly sdk_retry: number | null;
+            /** @description The session: a keyed hash; null without one. */
+            readonly session_id: string | null;
+            /** @description The configured tags that have a value for this request, by name. */
+            readonly tags: {
+                readonly [key: string]: string;
+            };
+            /** @description The end user: a keyed hash unless configured to be plain; null without one. */
+            readonly user_id: string | null;
+        };
         /** @description What happens now, over all live proxies. Sent once a second as a server-sent event named `live`. */
         readonly Live: {
             /** @description When this was put together. */
@@ -517,6 +561,11 @@ export interface components {
             number,
             number | null
         ];
+        /**
+         * @description How a replica is chosen.
+         * @enum {string}
+         */
+        readonly Policy: "prefix" | "least-work" | "round-robin" | "random-two" | "session";
         /** @description One proxy process, as its last pulse describes it. */
         readonly ProxyRow: {
             /**
@@ -639,22 +688,22 @@ export interface components {
             readonly to: components["schemas"]["Moment"];
         };
         /** @description Everything that is known about one request. Null is unknown, or has no meaning for this request. */
-        readonly RequestRecord: {
+        readonly RequestRecord: components["schemas"]["RoutingRecord"] & components["schemas"]["IdentityRecord"] & {
             /**
              * Format: int64
              * @description Reads from the replica that carried tokens; null when the answer was not a stream.
              */
             readonly arrivals: number | null;
             /**
-             * Format: int32
-             * @description How often a replica was tried.
-             */
-            readonly attempts: number;
-            /**
              * Format: double
              * @description Seconds of audio, for transcriptions that bill by time.
              */
             readonly audio_seconds: number | null;
+            /**
+             * Format: int32
+             * @description Number of audio parts in the prompt; null when the body could not be read.
+             */
+            readonly audios: number | null;
             /**
              * Format: int64
              * @description Prompt tokens that were written to a cache.
@@ -732,6 +781,11 @@ export interface components {
             /** @description The request id: the client's `x-request-id`, else one that was made. */
             readonly id: string;
             /**
+             * Format: int32
+             * @description Number of images in the prompt; null when the body could not be read.
+             */
+            readonly images: number | null;
+            /**
              * Format: int64
              * @description Number of such gaps; null when the answer was not a stream.
              */
@@ -746,8 +800,6 @@ export interface components {
              * @description Mean gap between arrivals that carry tokens; null with fewer than two arrivals.
              */
             readonly itl_mean_ms: number | null;
-            /** @description The API key: a keyed hash, or its configured alias; null without one. */
-            readonly key_id: string | null;
             /**
              * Format: int64
              * @description Limit on completion tokens; null when the request did not say.
@@ -803,15 +855,8 @@ export interface components {
              * @description Bytes of the answer's body as they went to the client.
              */
             readonly resp_bytes: number;
-            /** @description The client's library, such as `openai-python/3.54`; null when unknown. */
-            readonly sdk: string | null;
-            /**
-             * Format: int32
-             * @description The library's own count of retries; null when it does not say.
-             */
-            readonly sdk_retry: number | null;
-            /** @description The session: a keyed hash; null without one. */
-            readonly session_id: string | null;
+            readonly response_format: components["schemas"]["ResponseFormat"] | null;
+            readonly service_tier: components["schemas"]["ServiceTier"] | null;
             /**
              * Format: double
              * @description Share of speculated tokens that were accepted, 0 to 1; null when it says nothing.
@@ -838,6 +883,11 @@ export interface components {
              * @description Events of the stream that carried tokens; null when the answer was not a stream.
              */
             readonly token_events: number | null;
+            /**
+             * Format: int32
+             * @description Number of tools that the model may call; null when the request did not say.
+             */
+            readonly tools: number | null;
             /**
              * Format: double
              * @description Time per output token after the first arrival.
@@ -877,8 +927,6 @@ export interface components {
             readonly upstream_ttft_ms: number | null;
             /** @description Where the token counts come from. */
             readonly usage_source: components["schemas"]["UsageSource"];
-            /** @description The end user: a keyed hash unless configured to be plain; null without one. */
-            readonly user_id: string | null;
         };
         /** @description One page of requests. */
         readonly RequestsPage: {
@@ -886,6 +934,37 @@ export interface components {
             readonly next: string | null;
             /** @description Newest first. */
             readonly requests: readonly components["schemas"]["RequestRecord"][];
+        };
+        /**
+         * @description The form of answer that a request asked for.
+         * @enum {string}
+         */
+        readonly ResponseFormat: "text" | "json_object" | "json_schema" | "other";
+        /** @description How the replica was found. */
+        readonly RoutingRecord: {
+            /** @description Every attempt in order, when one of them failed; empty when the first one answered or there was none. */
+            readonly attempt_log: readonly components["schemas"]["AttemptRecord"][];
+            /**
+             * Format: int32
+             * @description How often a replica was tried.
+             */
+            readonly attempts: number;
+            /**
+             * Format: int32
+             * @description Leading blocks that the chosen replica was believed to hold; null as before.
+             */
+            readonly matched_blocks: number | null;
+            readonly policy: components["schemas"]["Policy"] | null;
+            /**
+             * Format: int64
+             * @description Prompt tokens that were predicted to come from the replica's cache; `cached_tokens` is the truth.
+             */
+            readonly predicted_cached_tokens: number | null;
+            /**
+             * Format: int32
+             * @description Blocks of the prompt that were looked up for its prefix; null when the policy looks nothing up.
+             */
+            readonly prefix_blocks: number | null;
         };
         /** @description One line of a chart. */
         readonly Series: {
@@ -899,6 +978,11 @@ export interface components {
             /** @description One point per step, oldest first. */
             readonly points: readonly components["schemas"]["Point"][];
         };
+        /**
+         * @description The class of service that a request asked for.
+         * @enum {string}
+         */
+        readonly ServiceTier: "auto" | "default" | "flex" | "priority" | "scale" | "other";
         /** @description The figures of a window. */
         readonly Summary: components["schemas"]["Figures"] & {
             /**
@@ -1546,12 +1630,16 @@ type ReadonlyArray<T> = [
 ] extends [
     unknown[]
 ] ? Readonly<Exclude<T, undefined>> : Readonly<Exclude<T, undefined>[]>;
+export const attemptEndValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["AttemptEnd"]> = ["answered", "connect", "tls", "reset", "malformed", "status", "truncated", "timeout_connect", "timeout_first_byte", "timeout_idle", "timeout_total", "client_gone", "abandoned"];
 export const dialectValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Dialect"]> = ["openai_chat", "openai_text", "openai_responses", "anthropic", "ollama", "audio", "json", "other"];
 export const dimensionValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Dimension"]> = ["model", "pool", "replica", "endpoint", "outcome", "stream", "key", "user", "finish_reason", "error_type"];
 export const endpointValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Endpoint"]> = ["chat", "completion", "responses", "messages", "embeddings", "rerank", "score", "classify", "transcription", "translation", "ollama_chat", "ollama_generate", "tokenize", "models", "other"];
 export const finishReasonValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["FinishReason"]> = ["stop", "length", "abort", "error", "repetition", "content_filter", "other"];
 export const metricValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Metric"]> = ["requests", "requests_per_second", "error_rate", "goodput", "ttft_p50", "ttft_p90", "ttft_p95", "ttft_p99", "ttft_mean", "itl_mean", "itl_p50", "itl_p95", "itl_p99", "tpot_mean", "tpot_p50", "tpot_p90", "tpot_p95", "tpot_p99", "e2e_mean", "e2e_p50", "e2e_p90", "e2e_p95", "e2e_p99", "queue_p95", "overhead_p99", "prompt_tokens", "completion_tokens", "cached_tokens"];
 export const outcomeValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Outcome"]> = ["success", "client_error", "upstream_error", "stream_error", "upstream_truncated", "client_cancelled", "timeout_connect", "timeout_first_byte", "timeout_idle", "timeout_total", "rejected", "no_replica", "abandoned"];
+export const policyValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Policy"]> = ["prefix", "least-work", "round-robin", "random-two", "session"];
 export const replicaStateValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ReplicaState"]> = ["unknown", "up", "down", "draining"];
+export const responseFormatValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ResponseFormat"]> = ["text", "json_object", "json_schema", "other"];
+export const serviceTierValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ServiceTier"]> = ["auto", "default", "flex", "priority", "scale", "other"];
 export const unitValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Unit"]> = ["count", "ratio", "ms", "per_second"];
 export const usageSourceValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["UsageSource"]> = ["final", "continuous", "timings", "estimated", "none"];

@@ -144,6 +144,7 @@ function madeFrom(
   const upload = 0.2 + prompt / 4_000;
   const queue = chance(slot, 9) > 0.9 ? 40 * chance(slot, 10) : 0.02;
   const reused = chance(slot, 11) > 0.06;
+  const retried = chance(slot, 15) > 0.99;
   const e2e = refused ? 12 + 30 * chance(slot, 7) : ttft + generation + 0.6;
   const complete = outcome === "success";
   return {
@@ -156,11 +157,26 @@ function madeFrom(
     model: answered ? model : null,
     model_requested: chance(slot, 14) > 0.97 ? "gpt-4o" : model,
     replica,
-    attempts: chance(slot, 15) > 0.99 ? 2 : 1,
+    attempts: retried ? 2 : 1,
+    attempt_log: retried
+      ? [
+          { replica: "10.0.0.9:8000", end: "connect", span_ms: 1.9 },
+          { replica, end: answered ? "answered" : "reset", span_ms: round(e2e - 2) },
+        ]
+      : [],
+    policy: "prefix",
+    prefix_blocks: Math.ceil((prompt * 4) / 1_024),
+    matched_blocks: chance(slot, 19) > 0.4 ? Math.floor((prompt * 2.4) / 1_024) : 0,
+    predicted_cached_tokens: chance(slot, 19) > 0.4 ? Math.round(prompt * 0.58) : 0,
     stream,
     n_choices: null,
     max_tokens: chance(slot, 16) > 0.5 ? 1_024 : null,
     priority: null,
+    tools: chance(slot, 22) > 0.7 ? 3 : null,
+    response_format: chance(slot, 23) > 0.9 ? "json_schema" : null,
+    images: 0,
+    audios: 0,
+    service_tier: null,
     status: outcome === "client_error" ? 400 : outcome === "upstream_error" ? 502 : 200,
     outcome,
     error_type: refused ? "BadRequestError" : null,
@@ -206,6 +222,9 @@ function madeFrom(
     session_id: null,
     sdk: chance(slot, 21) > 0.2 ? "openai-python/3.54" : "openai-node/6.1",
     sdk_retry: 0,
+    client_net: null,
+    hash_key_id: null,
+    tags: { team: chance(slot, 20) > 0.5 ? "search" : "chat" },
     good: null,
     flags: stream && complete ? ["usage_injected"] : [],
   };

@@ -4,7 +4,12 @@ use record::{MetricRecord, Name, Tokens};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{DialectWord, EndpointWord, FinishReasonWord, Moment, OutcomeWord, UsageSourceWord, span_ms};
+use super::identity::IdentityRecord;
+use super::routing::RoutingRecord;
+use super::{
+    DialectWord, EndpointWord, FinishReasonWord, Moment, OutcomeWord, ResponseFormatWord, ServiceTierWord,
+    UsageSourceWord, span_ms,
+};
 
 /// One page of requests.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,8 +47,8 @@ pub(crate) struct RequestRecord {
     /// The replica of the last attempt; null when none was chosen.
     #[schema(required)]
     pub(crate) replica: Option<String>,
-    /// How often a replica was tried.
-    pub(crate) attempts: u16,
+    #[serde(flatten)]
+    pub(crate) routing: RoutingRecord,
     /// Whether a stream was asked for; null when the body could not be read.
     #[schema(required)]
     pub(crate) stream: Option<bool>,
@@ -56,6 +61,21 @@ pub(crate) struct RequestRecord {
     /// vLLM's scheduling priority, lower first; null when the request did not say.
     #[schema(required)]
     pub(crate) priority: Option<i64>,
+    /// Number of tools that the model may call; null when the request did not say.
+    #[schema(required)]
+    pub(crate) tools: Option<u32>,
+    /// The form of answer asked for; null when the request did not say.
+    #[schema(required)]
+    pub(crate) response_format: Option<ResponseFormatWord>,
+    /// Number of images in the prompt; null when the body could not be read.
+    #[schema(required)]
+    pub(crate) images: Option<u32>,
+    /// Number of audio parts in the prompt; null when the body could not be read.
+    #[schema(required)]
+    pub(crate) audios: Option<u32>,
+    /// The class of service asked for; null when the request did not say.
+    #[schema(required)]
+    pub(crate) service_tier: Option<ServiceTierWord>,
     /// HTTP status sent to the client; null when the client left before the head.
     #[schema(required)]
     pub(crate) status: Option<u16>,
@@ -167,21 +187,8 @@ pub(crate) struct RequestRecord {
     pub(crate) req_bytes: u64,
     /// Bytes of the answer's body as they went to the client.
     pub(crate) resp_bytes: u64,
-    /// The API key: a keyed hash, or its configured alias; null without one.
-    #[schema(required)]
-    pub(crate) key_id: Option<String>,
-    /// The end user: a keyed hash unless configured to be plain; null without one.
-    #[schema(required)]
-    pub(crate) user_id: Option<String>,
-    /// The session: a keyed hash; null without one.
-    #[schema(required)]
-    pub(crate) session_id: Option<String>,
-    /// The client's library, such as `openai-python/3.54`; null when unknown.
-    #[schema(required)]
-    pub(crate) sdk: Option<String>,
-    /// The library's own count of retries; null when it does not say.
-    #[schema(required)]
-    pub(crate) sdk_retry: Option<u32>,
+    #[serde(flatten)]
+    pub(crate) identity: IdentityRecord,
     /// Whether the service goals were met; null when none is set or the request is not judged.
     #[schema(required)]
     pub(crate) good: Option<bool>,
@@ -194,7 +201,7 @@ pub(crate) struct RequestRecord {
 
 impl From<&MetricRecord> for RequestRecord {
     fn from(record: &MetricRecord) -> Self {
-        let (shape, times, usage, identity) = (&record.shape, &record.times, &record.usage, &record.identity);
+        let (shape, times, usage) = (&record.shape, &record.times, &record.usage);
         Self {
             id: record.id.to_string(),
             started_at: Moment(record.started_at),
@@ -205,11 +212,16 @@ impl From<&MetricRecord> for RequestRecord {
             model: text(record.model.as_ref()),
             model_requested: text(record.model_requested.as_ref()),
             replica: text(record.replica.as_ref()),
-            attempts: record.attempts.0,
+            routing: RoutingRecord::from(record),
             stream: shape.stream,
             n_choices: shape.choices,
             max_tokens: tokens(shape.max_tokens),
             priority: shape.priority,
+            tools: shape.tools,
+            response_format: shape.response_format.map(ResponseFormatWord),
+            images: shape.images,
+            audios: shape.audios,
+            service_tier: shape.service_tier.map(ServiceTierWord),
             status: record.status,
             outcome: OutcomeWord(record.outcome),
             error_type: text(record.error_type.as_ref()),
@@ -249,22 +261,20 @@ impl From<&MetricRecord> for RequestRecord {
             spec_accept_rate: record.engine.spec_accept_rate,
             req_bytes: record.request_bytes,
             resp_bytes: record.response_bytes,
-            key_id: text(identity.key.as_ref()),
-            user_id: text(identity.user.as_ref()),
-            session_id: text(identity.session.as_ref()),
-            sdk: text(identity.sdk.as_ref()),
-            sdk_retry: identity.sdk_retry,
+            identity: IdentityRecord::from(&record.identity),
             good: record.good,
             flags: record.flags.names().collect(),
         }
     }
 }
 
-fn text(name: Option<&Name>) -> Option<String> {
+/// A name as JSON shows it.
+pub(super) fn text(name: Option<&Name>) -> Option<String> {
     name.map(ToString::to_string)
 }
 
-fn tokens(count: Option<Tokens>) -> Option<u64> {
+/// A count of tokens as JSON shows it.
+pub(super) fn tokens(count: Option<Tokens>) -> Option<u64> {
     count.map(|count| count.0)
 }
 

@@ -5,7 +5,10 @@
 use std::borrow::Cow;
 
 use ledger::{Dimension, Metric, Unit};
-use record::{Dialect, Endpoint, FinishReason, Outcome, ReplicaState, UsageSource};
+use record::{
+    AttemptEnd, Dialect, Endpoint, FinishReason, Outcome, Policy, ReplicaState, ResponseFormat, ServiceTier,
+    UsageSource,
+};
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -65,6 +68,22 @@ word! {
 word! {
     /// Whether a replica takes requests. `unknown`: not probed yet, and takes requests.
     ReplicaStateWord, ReplicaState, "ReplicaState"
+}
+word! {
+    /// The form of answer that a request asked for.
+    ResponseFormatWord, ResponseFormat, "ResponseFormat"
+}
+word! {
+    /// The class of service that a request asked for.
+    ServiceTierWord, ServiceTier, "ServiceTier"
+}
+word! {
+    /// How a replica is chosen.
+    PolicyWord, Policy, "Policy"
+}
+word! {
+    /// How an attempt on a replica ended.
+    AttemptEndWord, AttemptEnd, "AttemptEnd"
 }
 word! {
     /// What answers can be split by.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use prometheus::{Encoder, IntCounterVec, Opts, ProtobufEncoder, Registry};
 use record::{
     Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, MetricRecord, Outcome, Pulse,
-    ReplicaPulse, ReplicaState, Shape, Sketch, Times, Tokens, UnixMillis, Usage, UsageSource,
+    ReplicaPulse, ReplicaState, Routing, Shape, Sketch, Times, Tokens, UnixMillis, Usage, UsageSource,
 };
 
 use crate::NOW;
@@ -87,11 +87,12 @@ pub(crate) fn stream(id: &str, seconds_ago: u64, ttft: u64) -> MetricRecord {
         model: Some("llama-70b".into()),
         replica: Some("10.0.0.1:8000".into()),
         attempts: Attempts(1),
+        attempt_log: Vec::new(),
+        routing: Routing::default(),
         shape: Shape {
             stream: Some(true),
-            choices: None,
             max_tokens: Some(Tokens(64)),
-            priority: None,
+            ..Shape::default()
         },
         status: Some(200),
         outcome: Outcome::Success,

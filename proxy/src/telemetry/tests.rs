@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use prometheus::TextEncoder;
 use record::{
-    Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, Outcome, Shape, Sketch, Times,
-    Tokens, UnixMillis, Usage, UsageSource,
+    Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, Outcome, Routing, Shape, Sketch,
+    Times, Tokens, UnixMillis, Usage, UsageSource,
 };
 
 use super::*;
@@ -26,6 +26,8 @@ pub(crate) fn record(model: &str, outcome: Outcome) -> MetricRecord {
         model: Some(model.into()),
         replica: Some("10.0.0.1:8000".into()),
         attempts: Attempts(1),
+        attempt_log: Vec::new(),
+        routing: Routing::default(),
         shape: Shape {
             stream: Some(true),
             ..Shape::default()

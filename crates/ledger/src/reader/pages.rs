@@ -132,10 +132,12 @@ async fn records(session: &mut Session, rows: &[SqliteRow]) -> Result<Vec<Metric
             key,
             user,
             sdk,
+            tags,
         } = columns::ids_of(row)?;
         ids.extend(
             [pool, model_requested, model, replica, error_type, key, user, sdk]
                 .into_iter()
+                .chain(tags)
                 .flatten(),
         );
     }

@@ -8,8 +8,9 @@ use ledger::{Reader, Writer};
 use proptest::option;
 use proptest::prelude::*;
 use record::{
-    Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, MetricRecord, Name, Outcome, Shape,
-    Sketch, Times, Tokens, UnixMillis, Usage, UsageSource,
+    Attempt, AttemptEnd, Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, MetricRecord,
+    Name, Outcome, Policy, ResponseFormat, Routing, ServiceTier, Shape, Sketch, TAGS_MAX, Tag, Times, Tokens,
+    UnixMillis, Usage, UsageSource,
 };
 
 /// A moment in November 2026 that is a multiple of every rollup tier up to a day.
@@ -77,6 +78,8 @@ pub(crate) fn plain(id: &str, started_at: UnixMillis) -> MetricRecord {
         model: Some("llama".into()),
         replica: Some("10.0.0.1:8000".into()),
         attempts: Attempts(1),
+        attempt_log: Vec::new(),
+        routing: Routing::default(),
         shape: Shape {
             stream: Some(true),
             ..Shape::default()
@@ -137,35 +140,49 @@ fn record(started_ms: Range<i64>) -> impl Strategy<Value = MetricRecord> {
         0..u64::from(u32::MAX),
         0..u64::from(u32::MAX),
     );
-    (head, shape(), end, times(), gaps(), usage(), engine(), identity()).prop_map(
-        |(head, shape, end, times, gaps, usage, engine, identity)| MetricRecord {
-            id: head.0.into(),
-            started_at: UnixMillis(head.1),
-            trace_id: head.2,
-            endpoint: head.3,
-            dialect: head.4,
-            pool: head.5,
-            model_requested: head.6,
-            model: head.7,
-            replica: head.8,
-            attempts: head.9,
-            shape,
-            status: end.0,
-            outcome: end.1,
-            error_type: end.2,
-            finish_reason: end.3,
-            terminal: end.4,
-            times,
-            gaps,
-            usage,
-            engine,
-            identity,
-            request_bytes: end.7,
-            response_bytes: end.8,
-            good: end.5,
-            flags: end.6,
-        },
+    let why = (routing(), attempts());
+    (
+        head,
+        shape(),
+        end,
+        times(),
+        gaps(),
+        usage(),
+        engine(),
+        identity(),
+        why,
     )
+        .prop_map(
+            |(head, shape, end, times, gaps, usage, engine, identity, why)| MetricRecord {
+                id: head.0.into(),
+                started_at: UnixMillis(head.1),
+                trace_id: head.2,
+                endpoint: head.3,
+                dialect: head.4,
+                pool: head.5,
+                model_requested: head.6,
+                model: head.7,
+                replica: head.8,
+                attempts: head.9,
+                attempt_log: why.1,
+                routing: why.0,
+                shape,
+                status: end.0,
+                outcome: end.1,
+                error_type: end.2,
+                finish_reason: end.3,
+                terminal: end.4,
+                times,
+                gaps,
+                usage,
+                engine,
+                identity,
+                request_bytes: end.7,
+                response_bytes: end.8,
+                good: end.5,
+                flags: end.6,
+            },
+        )
 }
 
 fn names<const N: usize>(known: [&'static str; N]) -> impl Strategy<Value = Option<Name>> {
@@ -186,13 +203,58 @@ fn shape() -> impl Strategy<Value = Shape> {
         option::of(any::<u32>()),
         tokens(),
         option::of(any::<i64>()),
+        prop::collection::vec(option::of(any::<u32>()), 3),
+        option::of(prop::sample::select(ResponseFormat::ALL)),
+        option::of(prop::sample::select(ServiceTier::ALL)),
     )
-        .prop_map(|(stream, choices, max_tokens, priority)| Shape {
-            stream,
-            choices,
-            max_tokens,
-            priority,
-        })
+        .prop_map(
+            |(stream, choices, max_tokens, priority, counts, response_format, service_tier)| Shape {
+                stream,
+                choices,
+                max_tokens,
+                priority,
+                tools: counts[0],
+                response_format,
+                images: counts[1],
+                audios: counts[2],
+                service_tier,
+            },
+        )
+}
+
+fn routing() -> impl Strategy<Value = Routing> {
+    (
+        option::of(prop::sample::select(Policy::ALL)),
+        option::of(any::<u32>()),
+        option::of(any::<u32>()),
+        tokens(),
+    )
+        .prop_map(
+            |(policy, prefix_blocks, matched_blocks, predicted_cached)| Routing {
+                policy,
+                prefix_blocks,
+                matched_blocks,
+                predicted_cached,
+            },
+        )
+}
+
+fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
+    let attempt = ("[a-z0-9.:]{1,20}", prop::sample::select(AttemptEnd::ALL), span());
+    let attempt = attempt.prop_map(|(replica, end, span)| Attempt {
+        replica: replica.into(),
+        end,
+        span,
+    });
+    prop::collection::vec(attempt, 0..4)
+}
+
+fn tags() -> impl Strategy<Value = Vec<Tag>> {
+    let tag = ("[a-z]{1,6}", "[ -~]{0,12}").prop_map(|(name, value)| Tag {
+        name: name.into(),
+        value: value.into(),
+    });
+    prop::collection::vec(tag, 0..=TAGS_MAX)
 }
 
 fn times() -> impl Strategy<Value = Times> {
@@ -274,12 +336,20 @@ fn identity() -> impl Strategy<Value = Identity> {
         option::of("[0-9a-f]{16}".prop_map(Name::from)),
         names(["openai-python/3.54"]),
         option::of(any::<u32>()),
+        names(["203.0.113.0/24"]),
+        option::of(any::<u32>()),
+        tags(),
     )
-        .prop_map(|(key, user, session, sdk, sdk_retry)| Identity {
-            key,
-            user,
-            session,
-            sdk,
-            sdk_retry,
-        })
+        .prop_map(
+            |(key, user, session, sdk, sdk_retry, client_net, hash_key_id, tags)| Identity {
+                key,
+                user,
+                session,
+                sdk,
+                sdk_retry,
+                client_net,
+                hash_key_id,
+                tags,
+            },
+        )
 }

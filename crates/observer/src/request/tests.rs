@@ -38,7 +38,8 @@ fn the_fields_of_the_request_are_read_and_those_of_the_prompt_are_not() {
             stream: Some(true),
             choices: Some(2),
             max_tokens: Some(Tokens(9)),
-            priority: Some(-3)
+            priority: Some(-3),
+            ..Shape::default()
         }
     );
 }

@@ -1,0 +1,84 @@
+//! What a single value may be, and how a wrong one is refused: with the accepted forms.
+
+use std::time::Duration;
+
+use ::proxy::UsageMode;
+use record::Name;
+use record::units::{parse_bytes, parse_duration};
+
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+pub(super) fn threads(text: &str) -> Result<usize, String> {
+    if text == "auto" {
+        return Ok(cores());
+    }
+    at_least_one(text).map_err(|_| format!("`{text}` is not a number of threads; write auto or 1, 2, 3 ..."))
+}
+
+pub(super) fn at_least_one<T: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
+    let number = text.parse::<T>().ok().filter(|number| *number >= T::from(1));
+    number.ok_or_else(|| format!("`{text}` is not a whole number of at least 1"))
+}
+
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let span = parse_duration(text)?;
+    if span.is_zero() {
+        return Err(format!(
+            "`{text}` would end everything at once; write a span like 250ms or 10s"
+        ));
+    }
+    Ok(span)
+}
+
+pub(super) fn some_bytes(text: &str) -> Result<u64, String> {
+    let bytes = parse_bytes(text)?;
+    if bytes == 0 {
+        return Err("a limit of 0 bytes refuses every request; write a size like 32MiB".to_owned());
+    }
+    Ok(bytes)
+}
+
+pub(super) fn head_bytes(text: &str) -> Result<usize, String> {
+    usize::try_from(some_bytes(text)?).map_err(|_| format!("`{text}` does not fit into memory"))
+}
+
+pub(super) fn label(text: &str) -> Result<Name, String> {
+    let fits = (1..=64).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-:".contains(c));
+    if !fits {
+        return Err(format!(
+            "`{text}` is not a name; use 1 to 64 letters, digits, `.`, `_`, `-` or `:`"
+        ));
+    }
+    Ok(text.into())
+}
+
+pub(super) fn absolute_path(text: &str) -> Result<String, String> {
+    if !text.starts_with('/') || text.contains(char::is_whitespace) {
+        return Err(format!("`{text}` is not a path; write it like /health"));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn usage_mode(text: &str) -> Result<UsageMode, String> {
+    match text {
+        "inject" => Ok(UsageMode::Inject),
+        "passthrough" => Ok(UsageMode::Passthrough),
+        _ => Err(format!(
+            "`{text}` is not a usage mode; write inject or passthrough"
+        )),
+    }
+}
+
+/// A secret goes into a header: anything else would break requests later. Never repeats the text.
+pub(super) fn secret(text: &str) -> Result<String, String> {
+    if text.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("the secret holds a character that no header can carry (a space or a line end?)".to_owned())
+    }
+}
