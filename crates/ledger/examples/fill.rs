@@ -150,7 +150,7 @@ async fn ask(plan: &Plan) -> Result<(), AnyError> {
                     1 => reader.breakdown(&query, Dimension::Model, 100).await.map(drop),
                     2 => reader.breakdown(&query, Dimension::User, 20).await.map(drop),
                     _ => reader
-                        .timeseries(&query, Metric::TtftP95, step, Some(Dimension::Model))
+                        .timeseries(&query, Metric::TtftP95, step, Some(Dimension::Model.into()))
                         .await
                         .map(drop),
                 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use record::{MetricRecord, Name, Outcome, UnixMillis};
 
-use crate::words::{Dimension, Metric};
+use crate::words::{By, Metric};
 
 /// The figures of all requests that a question is about.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -102,7 +102,7 @@ pub struct Timeseries {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// The group: a dimension and its value, which is `None` for requests that have none.
-    pub label: Option<(Dimension, Option<Name>)>,
+    pub label: Option<(By, Option<Name>)>,
     /// Begin of each bucket and its value; `None` is a gap. Spans are in milliseconds.
     pub points: Vec<(UnixMillis, Option<f64>)>,
 }

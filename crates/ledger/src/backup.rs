@@ -19,9 +19,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::error::OpenError;
-use crate::location::{FileIdentity, Location};
-use crate::opening::PROGRESS_STEPS;
-use crate::schema;
+use crate::sqlite::location::{FileIdentity, Location};
+use crate::sqlite::opening::PROGRESS_STEPS;
+use crate::sqlite::schema;
 
 pub use folder::{BackupFolder, Thinned};
 

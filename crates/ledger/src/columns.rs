@@ -2,18 +2,18 @@
 
 mod values;
 
-use record::units::duration_us;
-use record::{
-    Attempts, Engine, Flags, Identity, MetricRecord, Name, Routing, Shape, Sketch, TAGS_MAX, UnixMillis,
-};
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-
 use crate::cell::Sample;
 use crate::codes::Code;
 use crate::error::QueryError;
 use crate::identifier::{RowId, rid_bytes, rid_text};
+use crate::spread::{Spread, unsigned_us};
+use record::units::duration_us;
+use record::{
+    Attempts, Engine, Flags, Identity, MetricRecord, Name, Routing, Shape, Sketch, TAGS_MAX, UnixMillis,
+};
 use values::{Binder, Columns, tag_ids};
+
+pub(crate) use values::{Row, Values};
 
 /// All columns of a record, in the order in which [`bind`] writes and [`record_of`] reads them.
 macro_rules! record_columns {
@@ -62,81 +62,92 @@ pub(crate) struct Ids {
     pub(crate) tags: [Option<i64>; TAGS_MAX],
 }
 
-/// Appends the values of one row.
-pub(crate) fn bind(
-    arguments: &mut SqliteArguments,
-    id: RowId,
-    record: &MetricRecord,
-    ids: &Ids,
-) -> Result<(), sqlx::Error> {
-    let mut to = Binder {
-        arguments,
-        refused: None,
-    };
-    to.value(id.0);
-    to.value(rid_bytes(&record.id));
-    to.value(record.trace_id.map(|bytes| bytes.to_vec()));
-    to.value(record.endpoint.code());
-    to.value(record.dialect.code());
-    to.value(ids.pool);
-    to.value(ids.model_requested);
-    to.value(ids.model);
-    to.value(ids.replica);
-    to.value(i64::from(record.attempts.0));
-    to.value(record.shape.stream);
-    to.value(record.shape.choices.map(i64::from));
+// === impl Ids ===
+
+impl Ids {
+    /// All that are there.
+    pub(crate) fn all(&self) -> impl Iterator<Item = i64> {
+        [
+            self.pool,
+            self.model_requested,
+            self.model,
+            self.replica,
+            self.error_type,
+            self.key,
+            self.user,
+            self.sdk,
+        ]
+        .into_iter()
+        .chain(self.tags)
+        .flatten()
+    }
+}
+
+/// Writes the values of one row, in the order of [`record_columns`].
+pub(crate) fn bind(to: &mut impl Values, id: RowId, record: &MetricRecord, ids: &Ids) {
+    let mut to = Binder { to };
+    to.integer(Some(id.0));
+    to.bytes(Some(&rid_bytes(&record.id)));
+    to.bytes(record.trace_id.as_ref().map(<[u8; 16]>::as_slice));
+    to.integer(Some(record.endpoint.code()));
+    to.integer(Some(record.dialect.code()));
+    to.integer(ids.pool);
+    to.integer(ids.model_requested);
+    to.integer(ids.model);
+    to.integer(ids.replica);
+    to.integer(Some(i64::from(record.attempts.0)));
+    to.flag(record.shape.stream);
+    to.integer(record.shape.choices.map(i64::from));
     to.tokens(record.shape.max_tokens);
-    to.value(record.shape.priority);
-    to.value(record.status.map(i64::from));
-    to.value(record.outcome.code());
-    to.value(ids.error_type);
-    to.value(record.finish_reason.map(Code::code));
-    to.value(record.terminal);
+    to.integer(record.shape.priority);
+    to.integer(record.status.map(i64::from));
+    to.integer(Some(record.outcome.code()));
+    to.integer(ids.error_type);
+    to.integer(record.finish_reason.map(Code::code));
+    to.flag(record.terminal);
     to.times(&record.times);
-    to.value((!record.gaps.is_empty()).then(|| record.gaps.encode()));
+    to.bytes((!record.gaps.is_empty()).then(|| record.gaps.encode()).as_deref());
     to.usage(&record.usage);
-    to.value(record.engine.queue.map(duration_us));
-    to.value(record.engine.ttft.map(duration_us));
-    to.value(record.engine.tokens_per_second);
-    to.value(record.engine.spec_accept_rate);
-    to.value(ids.key);
-    to.value(ids.user);
-    to.value(record.identity.session.as_deref().map(str::to_owned));
-    to.value(ids.sdk);
-    to.value(record.identity.sdk_retry.map(i64::from));
+    to.integer(record.engine.queue.map(duration_us));
+    to.integer(record.engine.ttft.map(duration_us));
+    to.real(record.engine.tokens_per_second);
+    to.real(record.engine.spec_accept_rate);
+    to.integer(ids.key);
+    to.integer(ids.user);
+    to.text(record.identity.session.as_deref());
+    to.integer(ids.sdk);
+    to.integer(record.identity.sdk_retry.map(i64::from));
     to.count(record.request_bytes);
     to.count(record.response_bytes);
-    to.value(record.good);
-    to.value(i64::from(record.flags.bits()));
+    to.flag(record.good);
+    to.integer(Some(i64::from(record.flags.bits())));
     to.asked_and_routed(record, ids);
-    to.refused
-        .map_or(Ok(()), |refused| Err(sqlx::Error::Encode(refused)))
 }
 
 /// The dictionary ids that a row of [`record_columns`] names, to be looked up before [`record_of`].
-pub(crate) fn ids_of(row: &SqliteRow) -> Result<Ids, QueryError> {
+pub(crate) fn ids_of(row: &impl Row) -> Result<Ids, QueryError> {
     Ok(Ids {
-        pool: row.try_get(5)?,
-        model_requested: row.try_get(6)?,
-        model: row.try_get(7)?,
-        replica: row.try_get(8)?,
-        error_type: row.try_get(16)?,
-        key: row.try_get(52)?,
-        user: row.try_get(53)?,
-        sdk: row.try_get(55)?,
-        tags: tag_ids(row.try_get(68)?)?,
+        pool: row.integer(5)?,
+        model_requested: row.integer(6)?,
+        model: row.integer(7)?,
+        replica: row.integer(8)?,
+        error_type: row.integer(16)?,
+        key: row.integer(52)?,
+        user: row.integer(53)?,
+        sdk: row.integer(55)?,
+        tags: tag_ids(row.text(68)?)?,
     })
 }
 
 /// Reads a row of [`record_columns`]; `name` knows the dictionary.
 pub(crate) fn record_of(
-    row: &SqliteRow,
+    row: &impl Row,
     name: impl Fn(Option<i64>) -> Result<Option<Name>, QueryError>,
 ) -> Result<MetricRecord, QueryError> {
-    let mut from = Columns { row, at: 0 };
-    let started_at = RowId(from.value()?).started_at();
-    let id = rid_text(from.value()?).ok_or(QueryError::Row)?;
-    let trace_id = match from.value::<Option<Vec<u8>>>()? {
+    let mut from = Columns::new(row);
+    let started_at = RowId(from.number()?).started_at();
+    let id = rid_text(from.bytes()?.ok_or(QueryError::Row)?).ok_or(QueryError::Row)?;
+    let trace_id = match from.bytes()? {
         Some(bytes) => Some(bytes.try_into().map_err(|_| QueryError::Row)?),
         None => None,
     };
@@ -146,27 +157,27 @@ pub(crate) fn record_of(
         trace_id,
         endpoint: from.code()?,
         dialect: from.code()?,
-        pool: name(from.value()?)?,
-        model_requested: name(from.value()?)?,
-        model: name(from.value()?)?,
-        replica: name(from.value()?)?,
+        pool: name(from.integer()?)?,
+        model_requested: name(from.integer()?)?,
+        model: name(from.integer()?)?,
+        replica: name(from.integer()?)?,
         attempts: Attempts(from.number()?),
         attempt_log: Vec::new(),
         routing: Routing::default(),
         shape: Shape {
-            stream: from.value()?,
+            stream: from.flag()?,
             choices: from.optional()?,
             max_tokens: from.tokens()?,
-            priority: from.value()?,
+            priority: from.integer()?,
             ..Shape::default()
         },
         status: from.optional()?,
         outcome: from.code()?,
-        error_type: name(from.value()?)?,
+        error_type: name(from.integer()?)?,
         finish_reason: from.optional_code()?,
-        terminal: from.value()?,
+        terminal: from.flag()?,
         times: from.times()?,
-        gaps: match from.value::<Option<Vec<u8>>>()? {
+        gaps: match from.bytes()? {
             Some(bytes) => Sketch::decode(&bytes).ok_or(QueryError::Row)?,
             None => Sketch::default(),
         },
@@ -174,20 +185,20 @@ pub(crate) fn record_of(
         engine: Engine {
             queue: from.span()?,
             ttft: from.span()?,
-            tokens_per_second: from.value()?,
-            spec_accept_rate: from.value()?,
+            tokens_per_second: from.real()?,
+            spec_accept_rate: from.real()?,
         },
         identity: Identity {
-            key: name(from.value()?)?,
-            user: name(from.value()?)?,
-            session: from.value::<Option<String>>()?.map(Name::from),
-            sdk: name(from.value()?)?,
+            key: name(from.integer()?)?,
+            user: name(from.integer()?)?,
+            session: from.text()?.map(Name::from),
+            sdk: name(from.integer()?)?,
             sdk_retry: from.optional()?,
             ..Identity::default()
         },
         request_bytes: from.number()?,
         response_bytes: from.number()?,
-        good: from.value()?,
+        good: from.flag()?,
         flags: Flags::from_bits(from.number()?),
     };
     from.asked_and_routed(&mut record, name)?;
@@ -195,26 +206,41 @@ pub(crate) fn record_of(
 }
 
 /// Reads a row of [`sample_columns`].
-pub(crate) fn sample_of(row: &SqliteRow) -> Result<Sample, QueryError> {
-    let mut from = Columns { row, at: 0 };
+pub(crate) fn sample_of(row: &impl Row) -> Result<Sample, QueryError> {
+    let mut from = Columns::new(row);
+    let started_at = RowId(from.number()?).started_at();
+    let stream = from.flag()?;
+    let outcome = from.code()?;
+    let exact = from.code::<record::UsageSource>()?.is_exact();
+    let tokens = [
+        from.optional()?,
+        from.optional()?,
+        from.optional()?,
+        from.optional()?,
+    ];
+    let ttft_us = from.integer()?;
+    let (mean_us, max_us, gaps) = (from.integer()?, from.integer()?, from.bytes()?);
+    let gaps = match (mean_us, max_us, gaps) {
+        (Some(mean), Some(max), Some(gaps)) => Spread::of_gaps(&gaps, unsigned_us(mean), unsigned_us(max)),
+        _ => None,
+    };
+    let [prompt, completion, cached, reasoning] = tokens;
     Ok(Sample {
-        started_at: RowId(from.value()?).started_at(),
-        stream: from.value()?,
-        outcome: from.code()?,
-        exact: from.code::<record::UsageSource>()?.is_exact(),
-        prompt: from.optional()?,
-        completion: from.optional()?,
-        cached: from.optional()?,
-        reasoning: from.optional()?,
-        ttft_us: from.value()?,
-        itl_mean_us: from.value()?,
-        itl_max_us: from.value()?,
-        gaps: from.value::<Option<Vec<u8>>>()?.unwrap_or_default(),
-        tpot_us: from.value()?,
-        e2e_us: from.value()?,
-        queue_us: from.value()?,
-        overhead_us: from.value()?,
-        good: from.value()?,
+        started_at,
+        stream,
+        outcome,
+        exact,
+        prompt,
+        completion,
+        cached,
+        reasoning,
+        ttft_us,
+        tpot_us: from.integer()?,
+        e2e_us: from.number()?,
+        queue_us: from.integer()?,
+        overhead_us: from.number()?,
+        gaps,
+        good: from.flag()?,
     })
 }
 

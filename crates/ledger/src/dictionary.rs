@@ -1,24 +1,29 @@
-//! The writer's side of the dictionary: a string to its number, made on first sight.
+//! The writer's side of the dictionary: a string to its number, made on first sight. Bounded: strings come
+//! from clients (a model that does not exist, a user that is made up), and must not fill the ledger.
 
 use std::collections::HashMap;
 
-use record::{MetricRecord, Name, TAGS_MAX, Tag};
-use sqlx::sqlite::SqliteConnection;
+use record::{MetricRecord, Name, TAGS_MAX};
 
-use crate::codes::{Code, Kind};
+use crate::codes::Kind;
 use crate::columns::Ids;
+use crate::engine::Store;
+use crate::error::AppendError;
 use crate::packed::tag_text;
 
-/// Most strings kept in memory. Beyond it the cache starts over; the numbers stay in the file.
+/// Most strings kept in memory. Beyond it the cache starts over; the numbers stay in the ledger.
 const CACHE_LEN_MAX: usize = 200_000;
+
+/// Stands for every string beyond the bound of its kind.
+const OTHER: &str = "other";
 
 /// Numbers of strings that this writer has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
     known: HashMap<Kind, HashMap<Name, i64>>,
     len: usize,
-    /// Made in the open transaction: not to be believed when it rolls back.
-    fresh: Vec<(Kind, Name)>,
+    /// How many strings of each kind the ledger holds.
+    counts: HashMap<Kind, u64>,
 }
 
 /// A record of a batch with the numbers of its strings.
@@ -31,103 +36,135 @@ pub(crate) struct Entry<'a> {
 // === impl Dictionary ===
 
 impl Dictionary {
-    /// Looks up, or makes, the numbers of all strings of a batch.
-    pub(crate) async fn entries<'a>(
-        &mut self,
-        connection: &mut SqliteConnection,
-        records: &'a [MetricRecord],
-    ) -> Result<Vec<Entry<'a>>, sqlx::Error> {
-        let mut entries = Vec::with_capacity(records.len());
-        for record in records {
-            entries.push(Entry {
-                record,
-                ids: self.ids(connection, record).await?,
-            });
-        }
-        Ok(entries)
-    }
-
-    async fn ids(
-        &mut self,
-        connection: &mut SqliteConnection,
-        record: &MetricRecord,
-    ) -> Result<Ids, sqlx::Error> {
-        let identity = &record.identity;
-        Ok(Ids {
-            pool: self.id(connection, Kind::Pool, record.pool.as_ref()).await?,
-            model_requested: self
-                .id(connection, Kind::Model, record.model_requested.as_ref())
-                .await?,
-            model: self.id(connection, Kind::Model, record.model.as_ref()).await?,
-            replica: self
-                .id(connection, Kind::Replica, record.replica.as_ref())
-                .await?,
-            error_type: self
-                .id(connection, Kind::ErrorType, record.error_type.as_ref())
-                .await?,
-            key: self.id(connection, Kind::Key, identity.key.as_ref()).await?,
-            user: self.id(connection, Kind::User, identity.user.as_ref()).await?,
-            sdk: self.id(connection, Kind::Sdk, identity.sdk.as_ref()).await?,
-            tags: self.tags(connection, &identity.tags).await?,
+    /// Knows nothing but how many strings the ledger holds.
+    pub(crate) async fn open(store: &mut Store) -> Result<Self, AppendError> {
+        Ok(Self {
+            counts: store.name_counts().await?.into_iter().collect(),
+            ..Self::default()
         })
     }
 
-    async fn tags(
+    /// Looks up, or makes, the numbers of all strings of a batch.
+    pub(crate) async fn entries<'a>(
         &mut self,
-        connection: &mut SqliteConnection,
-        tags: &[Tag],
-    ) -> Result<[Option<i64>; TAGS_MAX], sqlx::Error> {
-        let mut ids = [None; TAGS_MAX];
-        for (id, tag) in ids.iter_mut().zip(tags) {
-            *id = self.id(connection, Kind::Tag, Some(&tag_text(tag))).await?;
-        }
-        Ok(ids)
-    }
-
-    /// The transaction is in the file: its numbers may be believed.
-    pub(crate) fn committed(&mut self) {
-        self.fresh.clear();
+        store: &mut Store,
+        records: &'a [MetricRecord],
+    ) -> Result<Vec<Entry<'a>>, AppendError> {
         if self.len > CACHE_LEN_MAX {
-            *self = Self::default();
+            self.known.clear();
+            self.len = 0;
         }
+        let mut missing = Vec::new();
+        for record in records {
+            each_name(record, |kind, name| {
+                if self.get(kind, name).is_none() {
+                    missing.push((kind, Name::clone(name)));
+                }
+            });
+        }
+        if !missing.is_empty() {
+            missing.sort_unstable();
+            missing.dedup();
+            self.learn(store, missing).await?;
+        }
+        Ok(records
+            .iter()
+            .map(|record| Entry {
+                record,
+                ids: self.ids(record),
+            })
+            .collect())
     }
 
-    /// The transaction is gone, and with it the numbers that it made.
-    pub(crate) fn rolled_back(&mut self) {
-        for (kind, name) in self.fresh.drain(..) {
-            if self
-                .known
-                .get_mut(&kind)
-                .and_then(|names| names.remove(&name))
-                .is_some()
-            {
-                self.len -= 1;
+    async fn learn(&mut self, store: &mut Store, names: Vec<(Kind, Name)>) -> Result<(), AppendError> {
+        let mut counts = self.counts.clone();
+        let mut fresh = Vec::new();
+        for ((kind, name), id) in names.iter().zip(store.find_names(&names).await?) {
+            let count = counts.entry(*kind).or_default();
+            match id {
+                Some(id) => self.keep(*kind, name, id),
+                None if *count < len_max(*kind) => {
+                    *count += 1;
+                    fresh.push((*kind, Name::clone(name)));
+                }
+                // Not remembered: the next batch asks again, and the cache stays as small as the ledger.
+                None => fresh.push((*kind, OTHER.into())),
             }
         }
+        fresh.sort_unstable();
+        fresh.dedup();
+        if !fresh.is_empty() {
+            let ids = store.make_names(&fresh).await?;
+            for ((kind, name), id) in fresh.iter().zip(ids) {
+                self.keep(*kind, name, id);
+            }
+            self.counts = counts;
+        }
+        Ok(())
     }
 
-    async fn id(
-        &mut self,
-        connection: &mut SqliteConnection,
-        kind: Kind,
-        name: Option<&Name>,
-    ) -> Result<Option<i64>, sqlx::Error> {
-        let Some(name) = name else { return Ok(None) };
-        if let Some(id) = self.known.get(&kind).and_then(|names| names.get(name)) {
-            return Ok(Some(*id));
+    fn keep(&mut self, kind: Kind, name: &Name, id: i64) {
+        let kept = self.known.entry(kind).or_default().insert(Name::clone(name), id);
+        self.len += usize::from(kept.is_none());
+    }
+
+    fn get(&self, kind: Kind, name: &str) -> Option<i64> {
+        self.known.get(&kind)?.get(name).copied()
+    }
+
+    fn id(&self, kind: Kind, name: Option<&Name>) -> Option<i64> {
+        let name = name?;
+        self.get(kind, name).or_else(|| self.get(kind, OTHER))
+    }
+
+    fn ids(&self, record: &MetricRecord) -> Ids {
+        let identity = &record.identity;
+        let mut tags = [None; TAGS_MAX];
+        for (id, tag) in tags.iter_mut().zip(&identity.tags) {
+            *id = self.id(Kind::Tag, Some(&tag_text(tag)));
         }
-        // The update changes nothing: it makes RETURNING answer for a row that was there.
-        let (id,): (i64,) = sqlx::query_as(
-            "INSERT INTO dim (kind, name) VALUES (?1, ?2) \
-             ON CONFLICT (kind, name) DO UPDATE SET name = excluded.name RETURNING id",
-        )
-        .bind(kind.code())
-        .bind(&**name)
-        .fetch_one(connection)
-        .await?;
-        self.known.entry(kind).or_default().insert(Name::clone(name), id);
-        self.len += 1;
-        self.fresh.push((kind, Name::clone(name)));
-        Ok(Some(id))
+        Ids {
+            pool: self.id(Kind::Pool, record.pool.as_ref()),
+            model_requested: self.id(Kind::Model, record.model_requested.as_ref()),
+            model: self.id(Kind::Model, record.model.as_ref()),
+            replica: self.id(Kind::Replica, record.replica.as_ref()),
+            error_type: self.id(Kind::ErrorType, record.error_type.as_ref()),
+            key: self.id(Kind::Key, identity.key.as_ref()),
+            user: self.id(Kind::User, identity.user.as_ref()),
+            sdk: self.id(Kind::Sdk, identity.sdk.as_ref()),
+            tags,
+        }
+    }
+}
+
+fn each_name(record: &MetricRecord, mut each: impl FnMut(Kind, &Name)) {
+    let identity = &record.identity;
+    for (kind, name) in [
+        (Kind::Pool, &record.pool),
+        (Kind::Model, &record.model_requested),
+        (Kind::Model, &record.model),
+        (Kind::Replica, &record.replica),
+        (Kind::ErrorType, &record.error_type),
+        (Kind::Key, &identity.key),
+        (Kind::User, &identity.user),
+        (Kind::Sdk, &identity.sdk),
+    ] {
+        if let Some(name) = name {
+            each(kind, name);
+        }
+    }
+    for tag in identity.tags.iter().take(TAGS_MAX) {
+        each(Kind::Tag, &tag_text(tag));
+    }
+}
+
+/// Most strings of a kind in a ledger. Why these numbers: far beyond what a fleet has, and together below
+/// 200 MB of names.
+const fn len_max(kind: Kind) -> u64 {
+    match kind {
+        Kind::Model | Kind::Pool | Kind::ErrorType | Kind::Sdk => 2_000,
+        Kind::Replica | Kind::Tag => 20_000,
+        Kind::Key => 100_000,
+        Kind::User => 1_000_000,
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::opening::CORRUPT;
+use crate::sqlite::CORRUPT;
 
 /// Why a ledger cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -90,9 +90,9 @@ pub enum OpenError {
 /// Why a batch was not stored. Nothing of it is in the ledger: keep it and try again.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// SQLite refused; the transaction is rolled back.
+    /// The database refused; the transaction is rolled back.
     #[error("cannot write to the ledger")]
-    Sqlite(#[from] sqlx::Error),
+    Database(#[from] sqlx::Error),
     /// The file had to be opened again, and could not.
     #[error("cannot open the ledger again")]
     Reopen(#[from] OpenError),
@@ -124,9 +124,9 @@ pub enum QueryError {
     /// A stored row is not what we write.
     #[error("a stored row of the ledger cannot be read")]
     Row,
-    /// SQLite refused.
+    /// The database refused.
     #[error("cannot read the ledger")]
-    Sqlite(#[from] sqlx::Error),
+    Database(#[from] sqlx::Error),
 }
 
 // === impl AppendError ===
@@ -136,10 +136,15 @@ impl AppendError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Sqlite(source) => code_word(source),
+            Self::Database(source) => code_word(source),
             Self::Reopen(_) => "open",
             Self::Cell => "corrupt",
         }
+    }
+
+    /// Whether the ledger itself is broken, so that trying again cannot help.
+    pub(crate) fn is_corrupt(&self) -> bool {
+        matches!(self, Self::Database(error) if is_corrupt(error))
     }
 }
 

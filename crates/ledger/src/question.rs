@@ -1,5 +1,7 @@
 //! Questions to the ledger: a window of time, filters, and pages.
 
+use std::collections::BTreeMap;
+
 use record::{Endpoint, Name, Outcome, UnixMillis};
 
 /// Most records on one page. Larger answers are paged through.
@@ -38,6 +40,8 @@ pub struct Filter {
     pub key: Vec<Name>,
     /// The hash of the end user.
     pub user: Vec<Name>,
+    /// The values of configured tags, by the tag's name.
+    pub tags: BTreeMap<Name, Vec<Name>>,
 }
 
 /// Which part of a long list is wanted.

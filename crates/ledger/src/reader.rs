@@ -7,9 +7,7 @@ mod figures;
 mod gather;
 mod names;
 mod pages;
-mod scan;
 mod selection;
-mod session;
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,19 +15,21 @@ use std::time::Duration;
 use record::{MetricRecord, Pulse};
 
 use crate::answer::{BreakdownRow, Facets, RequestsPage, Summary, Timeseries};
+use crate::engine::{Engine, Session};
 use crate::error::{OpenError, QueryError};
-use crate::location::Location;
 use crate::question::{Page, Query};
-use crate::words::{Dimension, Metric};
-use session::{Connections, Session};
+use crate::words::{By, Metric};
+
+pub(crate) use names::NameCache;
+pub(crate) use selection::Selection;
 
 /// Longest time of one answer. A longer read transaction would keep the write-ahead log from being reused.
-const QUERY_TIME_MAX: Duration = Duration::from_secs(5);
+pub(crate) const QUERY_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Reads a ledger. Cheap to clone; all clones share four connections.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    connections: Connections,
+    engine: Engine,
 }
 
 // === impl Reader ===
@@ -42,13 +42,13 @@ impl Reader {
     /// The URL has no form that we know.
     pub fn open(url: &str) -> Result<Self, OpenError> {
         Ok(Self {
-            connections: Connections::new(Location::parse(url)?),
+            engine: Engine::open(url)?,
         })
     }
 
     /// Whether there is a ledger that this version can read.
     pub async fn ready(&self) -> bool {
-        matches!(limited(self.connections.session()).await, Ok(Some(_)))
+        matches!(limited(self.engine.session()).await, Ok(Some(_)))
     }
 
     /// The figures of a window.
@@ -77,11 +77,11 @@ impl Reader {
         query: &Query,
         metric: Metric,
         step: Duration,
-        by: Option<Dimension>,
+        by: Option<By>,
     ) -> Result<Timeseries, QueryError> {
         let steps = figures::Steps::new(query, step)?;
         let answered =
-            self.answer(async |session| figures::timeseries(session, query, metric, steps, by).await);
+            self.answer(async |session| figures::timeseries(session, query, metric, steps, by.clone()).await);
         let empty = || Timeseries {
             metric,
             step,
@@ -97,10 +97,12 @@ impl Reader {
     pub async fn breakdown(
         &self,
         query: &Query,
-        by: Dimension,
+        by: impl Into<By>,
         limit: usize,
     ) -> Result<Vec<BreakdownRow>, QueryError> {
-        let answered = self.answer(async |session| figures::breakdown(session, query, by, limit).await);
+        let by = by.into();
+        let answered =
+            self.answer(async |session| figures::breakdown(session, query, by.clone(), limit).await);
         Ok(answered.await?.unwrap_or_default())
     }
 
@@ -132,7 +134,7 @@ impl Reader {
     /// # Errors
     /// As for [`Self::summary`].
     pub async fn pulses(&self) -> Result<Vec<Pulse>, QueryError> {
-        let answered = self.answer(async |session| pages::pulses(session).await);
+        let answered = self.answer(async |session| session.pulses().await);
         Ok(answered.await?.unwrap_or_default())
     }
 
@@ -152,7 +154,7 @@ impl Reader {
         work: impl AsyncFnOnce(&mut Session) -> Result<T, QueryError>,
     ) -> Result<Option<T>, QueryError> {
         limited(async {
-            let Some(mut session) = self.connections.session().await? else {
+            let Some(mut session) = self.engine.session().await? else {
                 return Ok(None);
             };
             let answered = work(&mut session).await?;

@@ -1,4 +1,4 @@
-//! Rollups: which cells a request belongs to, and what each tier of them holds.
+//! Rollups: which cells a request belongs to, and what each tier of them holds. Pure: no SQL, no clock.
 //!
 //! A batch is added to the cells of the finest tier of each cube. When a bucket of a coarser tier is well
 //! past, its cells are made from the next finer ones, and from then on late records are added to it as well.
@@ -8,23 +8,26 @@
 use std::collections::HashMap;
 
 use record::{MetricRecord, UnixMillis};
-use sqlx::sqlite::SqliteConnection;
 
 use crate::codes::Code as _;
 use crate::columns::Ids;
 
 /// Widths of the tiers in seconds, finest first. Each divides the next.
-pub(crate) const TIERS: [i64; 6] = [60, 600, 3_600, 21_600, 86_400, 2_592_000];
+pub(crate) const TIERS: [i64; 7] = [60, 600, 3_600, 21_600, 86_400, 432_000, 2_592_000];
 
 /// A family of cells that tells the same dimensions apart.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Cube {
+    /// By model alone: few cells, so that a year is answered at once.
+    Model,
     /// By model, pool, replica and endpoint.
     Route,
-    /// By API key and model.
+    /// By API key and model; counts without distributions.
     Key,
-    /// By end user and model.
+    /// By end user and model; counts without distributions.
     User,
+    /// By tag and model; counts without distributions. A request is in one cell for each of its tags.
+    Tag,
 }
 
 /// The dimensions of a cell; 0 is unknown, or not told apart.
@@ -40,19 +43,28 @@ pub(crate) struct Axes {
 /// One bucket of one tier of one cube.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Bucket {
-    pub(crate) seconds: i64,
     pub(crate) cube: Cube,
+    pub(crate) seconds: i64,
     pub(crate) at_s: i64,
 }
 
-/// The span of time that a tier holds, in seconds since 1970: `[kept_from_s, folded_until_s)`.
+/// The buckets of a tier of a cube that begin in `[from_s, to_s)`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Slice {
+    pub(crate) cube: Cube,
+    pub(crate) seconds: i64,
+    pub(crate) from_s: i64,
+    pub(crate) to_s: i64,
+}
+
+/// The span of time that a tier holds, in seconds since 1970: `[kept_from_s, folded_until_s)`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Held {
     pub(crate) kept_from_s: i64,
     pub(crate) folded_until_s: i64,
 }
 
-/// What every tier of every cube holds.
+/// What every tier of every cube holds. Tier 0 are the rows themselves.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct TierStates {
     held: HashMap<(i64, i64), Held>,
@@ -61,7 +73,7 @@ pub(crate) struct TierStates {
 // === impl Cube ===
 
 impl Cube {
-    pub(crate) const ALL: [Self; 3] = [Self::Route, Self::Key, Self::User];
+    pub(crate) const ALL: [Self; 5] = [Self::Model, Self::Route, Self::Key, Self::User, Self::Tag];
 
     /// The stored number.
     pub(crate) const fn code(self) -> i64 {
@@ -69,6 +81,8 @@ impl Cube {
             Self::Route => 0,
             Self::Key => 1,
             Self::User => 2,
+            Self::Model => 3,
+            Self::Tag => 4,
         }
     }
 
@@ -76,32 +90,37 @@ impl Cube {
     /// row of that request tells already.
     pub(crate) fn tiers(self) -> &'static [i64] {
         match self {
-            Self::Route | Self::Key => &TIERS,
-            Self::User => &TIERS[1..],
+            Self::Model | Self::Route => &TIERS,
+            Self::Key | Self::User | Self::Tag => &TIERS[1..],
         }
     }
 
-    /// The cell of a record.
-    pub(crate) fn axes(self, record: &MetricRecord, ids: &Ids) -> Axes {
+    /// Whether its cells hold distributions beside the counts. Who asked is told apart in so many cells that
+    /// six distributions in each would be most of the ledger.
+    pub(crate) const fn holds_spreads(self) -> bool {
+        matches!(self, Self::Model | Self::Route)
+    }
+
+    /// Calls `each` with the cell of a record; for tags, with one cell for each.
+    pub(crate) fn each_axes(self, record: &MetricRecord, ids: &Ids, mut each: impl FnMut(Axes)) {
         let model = ids.model.or(ids.model_requested).unwrap_or(0);
+        let named = |id: Option<i64>| Axes {
+            name: id.unwrap_or(0),
+            model,
+            ..Axes::default()
+        };
         match self {
-            Self::Route => Axes {
+            Self::Model => each(named(None)),
+            Self::Route => each(Axes {
                 name: 0,
                 model,
                 pool: ids.pool.unwrap_or(0),
                 replica: ids.replica.unwrap_or(0),
                 endpoint: record.endpoint.code(),
-            },
-            Self::Key => Axes {
-                name: ids.key.unwrap_or(0),
-                model,
-                ..Axes::default()
-            },
-            Self::User => Axes {
-                name: ids.user.unwrap_or(0),
-                model,
-                ..Axes::default()
-            },
+            }),
+            Self::Key => each(named(ids.key)),
+            Self::User => each(named(ids.user)),
+            Self::Tag => ids.tags.iter().flatten().for_each(|id| each(named(Some(*id)))),
         }
     }
 }
@@ -112,9 +131,24 @@ impl Bucket {
     /// The bucket of a tier in which a moment lies.
     pub(crate) fn of(cube: Cube, seconds: i64, moment_s: i64) -> Self {
         Self {
-            seconds,
             cube,
+            seconds,
             at_s: align_down(moment_s, seconds),
+        }
+    }
+
+    /// Its own slice.
+    pub(crate) fn slice(self) -> Slice {
+        self.slice_of(self.seconds)
+    }
+
+    /// The slice of a finer tier that it spans.
+    pub(crate) fn slice_of(self, finer: i64) -> Slice {
+        Slice {
+            cube: self.cube,
+            seconds: finer,
+            from_s: self.at_s,
+            to_s: self.at_s + self.seconds,
         }
     }
 }
@@ -122,33 +156,13 @@ impl Bucket {
 // === impl TierStates ===
 
 impl TierStates {
-    /// Reads them.
-    pub(crate) async fn read(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
-        let rows: Vec<(i64, i64, i64, i64)> =
-            sqlx::query_as("SELECT seconds, cube, kept_from_s, folded_until_s FROM tier")
-                .fetch_all(connection)
-                .await?;
-        let held = rows
-            .into_iter()
-            .map(|(seconds, cube, kept_from_s, folded_until_s)| {
-                (
-                    (seconds, cube),
-                    Held {
-                        kept_from_s,
-                        folded_until_s,
-                    },
-                )
-            });
-        Ok(Self { held: held.collect() })
-    }
-
     /// What a tier holds. Every request is added to the finest tier at once: it is folded for ever.
     pub(crate) fn of(&self, cube: Cube, seconds: i64) -> Held {
-        let stored = self.held.get(&(seconds, cube.code())).copied();
-        let held = stored.unwrap_or(Held {
-            kept_from_s: 0,
-            folded_until_s: 0,
-        });
+        let held = self
+            .held
+            .get(&(seconds, cube.code()))
+            .copied()
+            .unwrap_or_default();
         if cube.tiers().first() == Some(&seconds) {
             return Held {
                 folded_until_s: i64::MAX,
@@ -158,35 +172,23 @@ impl TierStates {
         held
     }
 
-    /// Sets what a tier holds, for tests of what is read from where.
-    #[cfg(test)]
-    pub(crate) fn set(&mut self, cube: Cube, seconds: i64, held: Held) {
-        self.held.insert((seconds, cube.code()), held);
+    /// Sets what a tier holds, by the stored numbers of tier and cube.
+    pub(crate) fn set(&mut self, seconds: i64, cube: i64, held: Held) {
+        self.held.insert((seconds, cube), held);
+    }
+
+    /// Sets how far a tier is folded.
+    pub(crate) fn set_folded_until(&mut self, cube: Cube, seconds: i64, until_s: i64) {
+        self.held
+            .entry((seconds, cube.code()))
+            .or_default()
+            .folded_until_s = until_s;
     }
 
     /// The first second of which the rows themselves are kept.
     pub(crate) fn rows_kept_from_s(&self) -> i64 {
         self.held.get(&(0, 0)).map_or(0, |held| held.kept_from_s)
     }
-}
-
-/// Stores how far a tier is folded.
-pub(crate) async fn set_folded_until(
-    connection: &mut SqliteConnection,
-    cube: Cube,
-    seconds: i64,
-    until_s: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO tier (seconds, cube, folded_until_s) VALUES (?1, ?2, ?3) \
-         ON CONFLICT (seconds, cube) DO UPDATE SET folded_until_s = excluded.folded_until_s",
-    )
-    .bind(seconds)
-    .bind(cube.code())
-    .bind(until_s)
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// The second in which a moment lies.
@@ -225,10 +227,12 @@ mod tests {
 
     #[test]
     fn the_finest_tier_of_a_cube_is_always_complete() {
-        let states = TierStates::default();
+        let mut states = TierStates::default();
         assert_eq!(states.of(Cube::Route, 60).folded_until_s, i64::MAX);
         assert_eq!(states.of(Cube::Route, 600).folded_until_s, 0);
         assert_eq!(states.of(Cube::User, 600).folded_until_s, i64::MAX);
         assert_eq!(states.rows_kept_from_s(), 0);
+        states.set_folded_until(Cube::Route, 600, 1_200);
+        assert_eq!(states.of(Cube::Route, 600).folded_until_s, 1_200);
     }
 }

@@ -21,6 +21,9 @@ const ALPHA: f64 = 0.01;
 /// The ratio of two neighbouring bucket borders.
 const GAMMA: f64 = (1.0 + ALPHA) / (1.0 - ALPHA);
 
+/// The largest half of a byte: the number goes on behind it.
+const NIBBLE: u8 = 0x0f;
+
 /// The last bucket. It ends beyond 2^64 microseconds, so every value has a bucket of its own width.
 const BUCKET_MAX: u16 = 2_300;
 
@@ -136,8 +139,7 @@ impl Spread {
         }
         let mut previous = 0;
         for (bucket, count) in &self.buckets {
-            varint::put(&mut body, u64::from(bucket - previous));
-            varint::put(&mut body, *count);
+            put_bucket(&mut body, u64::from(bucket - previous), *count);
             previous = *bucket;
         }
         varint::put(bytes, u64::try_from(body.len()).unwrap_or(u64::MAX));
@@ -157,15 +159,43 @@ impl Spread {
         };
         spread.min_us = varint::take(&mut body)?;
         spread.max_us = spread.min_us.checked_add(varint::take(&mut body)?)?;
+        spread.buckets.reserve(body.len());
         let mut bucket = 0_u16;
         while !body.is_empty() {
-            bucket = bucket.checked_add(u16::try_from(varint::take(&mut body)?).ok()?)?;
-            let count = varint::take(&mut body)?;
+            let (step, count) = take_bucket(&mut body)?;
+            bucket = bucket.checked_add(u16::try_from(step).ok()?)?;
             spread.count = spread.count.checked_add(count)?;
             spread.buckets.push((bucket, count));
         }
         (bucket <= BUCKET_MAX && spread.count > 0).then_some(spread)
     }
+}
+
+/// Appends a bucket: the distance to the one before in the high half of a byte, its count less one in the low
+/// half. What does not fit follows. In most stored spreads a bucket is one byte.
+fn put_bucket(body: &mut Vec<u8>, step: u64, count: u64) {
+    let less = count - 1;
+    let high = u8::try_from(step).map_or(NIBBLE, |step| step.min(NIBBLE));
+    let low = u8::try_from(less).map_or(NIBBLE, |less| less.min(NIBBLE));
+    body.push(high << 4 | low);
+    if high == NIBBLE {
+        varint::put(body, step - u64::from(NIBBLE));
+    }
+    if low == NIBBLE {
+        varint::put(body, less - u64::from(NIBBLE));
+    }
+}
+
+fn take_bucket(body: &mut &[u8]) -> Option<(u64, u64)> {
+    let (byte, rest) = body.split_first()?;
+    *body = rest;
+    let mut half = |nibble: u8| {
+        let more = if nibble == NIBBLE { varint::take(body)? } else { 0 };
+        u64::from(nibble).checked_add(more)
+    };
+    let step = half(byte >> 4)?;
+    let count = half(byte & NIBBLE)?.checked_add(1)?;
+    Some((step, count))
 }
 
 /// A stored number of microseconds as the unsigned one of a spread; a negative one is zero.

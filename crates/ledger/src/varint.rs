@@ -31,6 +31,27 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
+/// Appends a number that may be negative; small distances to zero take one byte.
+pub(crate) fn put_signed(bytes: &mut Vec<u8>, value: i64) {
+    let doubled = value.unsigned_abs() << 1;
+    // -1 is 1, 1 is 2, -2 is 3: the lowest bit is the sign.
+    put(
+        bytes,
+        if value < 0 {
+            doubled.wrapping_sub(1)
+        } else {
+            doubled
+        },
+    );
+}
+
+/// Takes a number that [`put_signed`] wrote off the front.
+pub(crate) fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
+    let folded = take(bytes)?;
+    let half = i64::try_from(folded >> 1).ok()?;
+    Some(if folded & 1 == 0 { half } else { -1 - half })
+}
+
 /// Takes `len` bytes off the front; `None` when there are fewer.
 pub(crate) fn take_slice<'b>(bytes: &mut &'b [u8], len: u64) -> Option<&'b [u8]> {
     let len = usize::try_from(len).ok()?;
@@ -55,6 +76,16 @@ mod tests {
             assert_eq!(take(&mut rest), Some(number));
         }
         assert!(rest.is_empty(), "nothing is left over");
+    }
+
+    #[test]
+    fn signed_numbers_read_back_and_small_ones_are_one_byte() {
+        for number in [0, 1, -1, 63, -64, 1_000_000, -1_000_000, i64::MAX, i64::MIN + 1] {
+            let mut bytes = Vec::new();
+            put_signed(&mut bytes, number);
+            assert_eq!(take_signed(&mut bytes.as_slice()), Some(number));
+            assert_eq!(bytes.len() == 1, (-64..64).contains(&number), "{number}");
+        }
     }
 
     #[test]

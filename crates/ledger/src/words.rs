@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use record::Name;
+
 /// Makes an enum whose variants have one word everywhere, and a list of all of them.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -124,6 +126,15 @@ words! {
     }
 }
 
+/// What requests are grouped by.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum By {
+    /// A property that every request has.
+    Dimension(Dimension),
+    /// A configured tag, by its name. Requests without it are in no group.
+    Tag(Name),
+}
+
 /// The unit of a metric's values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unit {
@@ -137,9 +148,31 @@ pub enum Unit {
     PerSecond,
 }
 
+// === impl By ===
+
+impl From<Dimension> for By {
+    fn from(dimension: Dimension) -> Self {
+        Self::Dimension(dimension)
+    }
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dimension(dimension) => dimension.fmt(f),
+            Self::Tag(name) => write!(f, "tag.{name}"),
+        }
+    }
+}
+
 // === impl Metric ===
 
 impl Metric {
+    /// Whether the values come from a distribution, not from counts.
+    pub(crate) fn is_of_spread(self) -> bool {
+        self.unit() == Unit::Milliseconds
+    }
+
     /// The unit of the values.
     #[must_use]
     pub const fn unit(self) -> Unit {

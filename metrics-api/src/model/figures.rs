@@ -174,7 +174,7 @@ pub(crate) struct Timeseries {
 pub(crate) struct Series {
     /// The dimension and its value, such as `{"replica": "10.0.0.1:8000"}`; empty without `by`. The value is
     /// null for the requests where it is unknown.
-    pub(crate) labels: BTreeMap<&'static str, Option<String>>,
+    pub(crate) labels: BTreeMap<String, Option<String>>,
     /// One point per step, oldest first.
     pub(crate) points: Vec<Point>,
 }

@@ -58,6 +58,7 @@ impl Params {
             stream: self.read("stream", |text| text.parse().map_err(|_| "write true or false"))?,
             key: self.names("key")?,
             user: self.names("user")?,
+            ..ledger::Filter::default()
         })
     }
 

@@ -68,7 +68,7 @@ pub(crate) async fn timeseries(
     let step = step.unwrap_or_else(|| round_step(&query));
     let found = state
         .reader
-        .timeseries(&query, metric, step, by)
+        .timeseries(&query, metric, step, by.map(Into::into))
         .await
         .map_err(|error| match error {
             ledger::QueryError::Step(reason) => ApiError::BadParameter(format!(
@@ -165,7 +165,7 @@ fn round_step(query: &ledger::Query) -> Duration {
 fn series(found: ledger::Series) -> Series {
     let labels = found
         .label
-        .map(|(dimension, value)| (dimension.as_str(), value.map(|value| value.to_string())));
+        .map(|(by, value)| (by.to_string(), value.map(|value| value.to_string())));
     Series {
         labels: BTreeMap::from_iter(labels),
         points: found

@@ -10,7 +10,7 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime, UtcDateTime};
 
 use super::{Partial, read_only};
-use crate::schema;
+use crate::sqlite::schema;
 
 /// Names sort as their times do.
 const NAME: &[BorrowedFormatItem<'_>] =

@@ -1,110 +1,114 @@
 //! Stored cells into the cells of an answer.
 
-use futures::TryStreamExt as _;
+use std::collections::HashSet;
+
 use record::UnixMillis;
-use sqlx::sqlite::SqliteConnection;
 
 use super::gather::{Gathered, Grouping};
 use super::selection::Selection;
-use crate::cell::Cell;
+use crate::engine::Session;
 use crate::error::QueryError;
 use crate::question::Filter;
-use crate::rollup::{Cube, second_of};
-use crate::words::Dimension;
-
-/// The condition on cells. `?1` and `?2` are the tier and the cube, `?3` and `?4` the window in seconds.
-macro_rules! read {
-    ($value:literal) => {
-        concat!(
-            "SELECT at_s, ",
-            $value,
-            " AS value, cell FROM rollup WHERE seconds = ?1 AND cube = ?2 AND at_s >= ?3 AND at_s < ?4 ",
-            "AND (?5 IS NULL OR model_id IN (SELECT value FROM json_each(?5))) ",
-            "AND (?6 IS NULL OR pool_id IN (SELECT value FROM json_each(?6))) ",
-            "AND (?7 IS NULL OR replica_id IN (SELECT value FROM json_each(?7))) ",
-            "AND (?8 IS NULL OR endpoint IN (SELECT value FROM json_each(?8))) ",
-            "AND (?9 IS NULL OR name_id IN (SELECT value FROM json_each(?9)))"
-        )
-    };
-}
-
-/// One tier of one cube, and the seconds `[from_s, to_s)`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Slice {
-    pub(super) cube: Cube,
-    pub(super) seconds: i64,
-    pub(super) from: UnixMillis,
-    pub(super) to: UnixMillis,
-}
+use crate::rollup::{Axes, Bucket, Cube, Slice};
+use crate::sheet::Entries;
+use crate::words::{By, Dimension};
 
 /// The cube that tells apart everything a question filters and groups by; `None` when only the rows do.
-pub(super) fn cube_for(filter: &Filter, by: Option<Dimension>) -> Option<Cube> {
+pub(super) fn cube_for(filter: &Filter, by: Option<&By>) -> Option<Cube> {
     if !filter.outcome.is_empty() || filter.stream.is_some() {
+        return None;
+    }
+    let dimension = match by {
+        Some(By::Dimension(dimension)) => Some(*dimension),
+        _ => None,
+    };
+    if matches!(
+        dimension,
+        Some(Dimension::Outcome | Dimension::Stream | Dimension::FinishReason | Dimension::ErrorType)
+    ) {
         return None;
     }
     let route = !(filter.pool.is_empty() && filter.replica.is_empty() && filter.endpoint.is_empty())
         || matches!(
-            by,
+            dimension,
             Some(Dimension::Pool | Dimension::Replica | Dimension::Endpoint)
         );
-    let key = !filter.key.is_empty() || by == Some(Dimension::Key);
-    let user = !filter.user.is_empty() || by == Some(Dimension::User);
-    let rows = matches!(
-        by,
-        Some(Dimension::Outcome | Dimension::Stream | Dimension::FinishReason | Dimension::ErrorType)
-    );
-    match (rows, route, key, user) {
-        (false, _, false, false) => Some(Cube::Route),
-        (false, false, true, false) => Some(Cube::Key),
-        (false, false, false, true) => Some(Cube::User),
+    let key = !filter.key.is_empty() || dimension == Some(Dimension::Key);
+    let user = !filter.user.is_empty() || dimension == Some(Dimension::User);
+    let mut tags: HashSet<&str> = filter.tags.keys().map(|name| &**name).collect();
+    if let Some(By::Tag(name)) = by {
+        tags.insert(name);
+    }
+    match (route, key, user, tags.len()) {
+        (false, false, false, 0) => Some(Cube::Model),
+        (true, false, false, 0) => Some(Cube::Route),
+        (false, true, false, 0) => Some(Cube::Key),
+        (false, false, true, 0) => Some(Cube::User),
+        (false, false, false, 1) => Some(Cube::Tag),
         _ => None,
     }
 }
 
 /// Adds the stored cells of a slice to the cells of an answer.
 pub(super) async fn add_cells(
-    connection: &mut SqliteConnection,
+    session: &mut Session,
     selection: &Selection,
     slice: Slice,
-    grouping: Grouping,
+    grouping: &Grouping,
     gathered: &mut Gathered,
 ) -> Result<(), QueryError> {
-    let name = match slice.cube {
-        Cube::Route => None,
-        Cube::Key => selection.key.as_deref(),
-        Cube::User => selection.user.as_deref(),
-    };
-    let mut rows = sqlx::query_as::<_, (i64, Option<i64>, Vec<u8>)>(text(grouping.by))
-        .bind(slice.seconds)
-        .bind(slice.cube.code())
-        .bind(second_of(slice.from))
-        .bind(second_of(slice.to))
-        .bind(selection.model.as_deref())
-        .bind(selection.pool.as_deref())
-        .bind(selection.replica.as_deref())
-        .bind(selection.endpoint.as_deref())
-        .bind(name)
-        .fetch(connection);
-    while let Some((at_s, value, bytes)) = rows.try_next().await? {
-        let cell = Cell::decode(&bytes).ok_or(QueryError::Row)?;
-        gathered
-            .cell(value, grouping.bucket(UnixMillis(at_s * 1_000)))
-            .merge(&cell);
-    }
-    Ok(())
+    session
+        .sheets(slice, |at_s, bytes| {
+            add_sheet(
+                bytes,
+                Bucket::of(slice.cube, slice.seconds, at_s),
+                selection,
+                grouping,
+                gathered,
+            )
+            .ok_or(QueryError::Row)
+        })
+        .await
 }
 
-fn text(by: Option<Dimension>) -> &'static str {
-    match by {
-        Some(Dimension::Model) => read!("nullif(model_id, 0)"),
-        Some(Dimension::Pool) => read!("nullif(pool_id, 0)"),
-        Some(Dimension::Replica) => read!("nullif(replica_id, 0)"),
-        // Every request has an endpoint, and 0 is one of them.
-        Some(Dimension::Endpoint) => read!("endpoint"),
-        Some(Dimension::Key | Dimension::User) => read!("nullif(name_id, 0)"),
-        None
-        | Some(Dimension::Outcome | Dimension::Stream | Dimension::FinishReason | Dimension::ErrorType) => {
-            read!("NULL")
+fn add_sheet(
+    bytes: &[u8],
+    bucket: Bucket,
+    selection: &Selection,
+    grouping: &Grouping,
+    gathered: &mut Gathered,
+) -> Option<()> {
+    let base = bucket.begin();
+    let moment = grouping.bucket(UnixMillis(base.0));
+    let mut entries = Entries::new(bucket.cube, bytes)?;
+    while let Some(stored) = entries.next()? {
+        if !selection.passes(bucket.cube, &stored.axes) || !grouping.takes(&stored.axes) {
+            continue;
         }
+        let cell = gathered.cell(value(grouping.by.as_ref(), &stored.axes), moment);
+        if bucket.cube.holds_spreads() {
+            cell.merge(&stored.cell(base)?);
+        } else {
+            cell.counts.merge(&stored.counts(base)?);
+        }
+    }
+    Some(())
+}
+
+/// The stored value of a cell's group.
+fn value(by: Option<&By>, axes: &Axes) -> Option<i64> {
+    let known = |id: i64| (id != 0).then_some(id);
+    match by {
+        Some(By::Tag(_)) => known(axes.name),
+        Some(By::Dimension(dimension)) => match dimension {
+            Dimension::Model => known(axes.model),
+            Dimension::Pool => known(axes.pool),
+            Dimension::Replica => known(axes.replica),
+            // Every request has an endpoint, and 0 is one of them.
+            Dimension::Endpoint => Some(axes.endpoint),
+            Dimension::Key | Dimension::User => known(axes.name),
+            Dimension::Outcome | Dimension::Stream | Dimension::FinishReason | Dimension::ErrorType => None,
+        },
+        None => None,
     }
 }

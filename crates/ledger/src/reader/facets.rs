@@ -6,9 +6,9 @@ use record::Name;
 
 use super::gather::{Grouping, gather};
 use super::names::words;
-use super::session::Session;
 use crate::answer::{FACET_VALUES_MAX, Facets};
-use crate::cell::Cell;
+use crate::cell::Counts;
+use crate::engine::Session;
 use crate::error::QueryError;
 use crate::question::Query;
 use crate::words::Dimension;
@@ -38,34 +38,20 @@ async fn values(
     session: &mut Session,
     query: &Query,
     by: Dimension,
-) -> Result<(Vec<Name>, Cell), QueryError> {
-    let gathered = gather(
-        session,
-        query,
-        Grouping {
-            by: Some(by),
-            step: None,
-        },
-    )
-    .await?;
-    let mut whole = Cell::default();
+) -> Result<(Vec<Name>, Counts), QueryError> {
+    let gathered = gather(session, query, Grouping::new(Some(by.into()), None)).await?;
+    let mut whole = Counts::default();
     let mut counts: HashMap<i64, u64> = HashMap::new();
     for ((value, _), cell) in &gathered.cells {
-        whole.merge(cell);
+        whole.merge(&cell.counts);
         if let Some(value) = value {
-            *counts.entry(*value).or_default() += cell.requests;
+            *counts.entry(*value).or_default() += cell.counts.requests;
         }
     }
     let mut busiest: Vec<(i64, u64)> = counts.into_iter().collect();
     busiest.sort_unstable_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then(a.cmp(b)));
     busiest.truncate(FACET_VALUES_MAX);
-    let names = words(
-        &session.names(),
-        session.connection(),
-        by,
-        busiest.iter().map(|(value, _)| *value),
-    )
-    .await?;
+    let names = words(session, &by.into(), busiest.iter().map(|(value, _)| *value)).await?;
     let names = busiest
         .iter()
         .filter_map(|(value, _)| names.get(value).cloned())

@@ -8,13 +8,13 @@ use record::units::{count_f64, duration_ms, duration_ms_i64};
 
 use super::gather::{Gathered, Grouping, gather};
 use super::names::words;
-use super::session::Session;
 use crate::answer::{BreakdownRow, Series, Summary, Timeseries};
 use crate::cell::Cell;
+use crate::engine::Session;
 use crate::error::QueryError;
 use crate::question::{POINTS_MAX, Query};
 use crate::spread::Spread;
-use crate::words::{Dimension, Metric};
+use crate::words::{By, Metric};
 
 /// Most series of one chart; the busiest are shown. More lines than this no one can tell apart.
 const SERIES_MAX: usize = 50;
@@ -76,7 +76,7 @@ impl Steps {
 
 /// The figures of a window.
 pub(super) async fn summary(session: &mut Session, query: &Query) -> Result<Summary, QueryError> {
-    let gathered = gather(session, query, Grouping { by: None, step: None }).await?;
+    let gathered = gather(session, query, Grouping::default()).await?;
     let cell = gathered.cells.into_values().next().unwrap_or_default();
     Ok(cell.summary(gathered.from, gathered.to))
 }
@@ -85,26 +85,20 @@ pub(super) async fn summary(session: &mut Session, query: &Query) -> Result<Summ
 pub(super) async fn breakdown(
     session: &mut Session,
     query: &Query,
-    by: Dimension,
+    by: By,
     limit: usize,
 ) -> Result<Vec<BreakdownRow>, QueryError> {
-    let Gathered { cells, from, to } = gather(
-        session,
-        query,
-        Grouping {
-            by: Some(by),
-            step: None,
-        },
-    )
-    .await?;
+    let Gathered { cells, from, to } = gather(session, query, Grouping::new(Some(by.clone()), None)).await?;
     let mut groups: Vec<(Option<i64>, Cell)> = cells
         .into_iter()
         .map(|((value, _), cell)| (value, cell))
         .collect();
-    groups.sort_by(|(a, a_cell), (b, b_cell)| b_cell.requests.cmp(&a_cell.requests).then(a.cmp(b)));
+    groups.sort_by(|(a, a_cell), (b, b_cell)| {
+        b_cell.counts.requests.cmp(&a_cell.counts.requests).then(a.cmp(b))
+    });
     groups.truncate(limit);
     let values = groups.iter().filter_map(|(value, _)| *value);
-    let names = words(&session.names(), session.connection(), by, values).await?;
+    let names = words(session, &by, values).await?;
     let row = |(value, cell): (Option<i64>, Cell)| BreakdownRow {
         key: value.and_then(|value| names.get(&value).cloned()),
         summary: cell.summary(from, to),
@@ -118,16 +112,14 @@ pub(super) async fn timeseries(
     query: &Query,
     metric: Metric,
     steps: Steps,
-    by: Option<Dimension>,
+    by: Option<By>,
 ) -> Result<Timeseries, QueryError> {
-    let grouping = Grouping {
-        by,
-        step: Some(steps.step),
-    };
+    let mut grouping = Grouping::new(by.clone(), Some(steps.step));
+    grouping.spreads = metric.is_of_spread();
     let Gathered { mut cells, from, .. } = gather(session, query, grouping).await?;
     let mut busy: HashMap<Option<i64>, u64> = HashMap::new();
     for ((value, _), cell) in &cells {
-        *busy.entry(*value).or_default() += cell.requests;
+        *busy.entry(*value).or_default() += cell.counts.requests;
     }
     let mut groups: Vec<(Option<i64>, u64)> = busy.into_iter().collect();
     groups.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then(a.cmp(b)));
@@ -136,15 +128,17 @@ pub(super) async fn timeseries(
         // A chart of nothing still has its time axis.
         groups.push((None, 0));
     }
-    let names = match by {
+    let names = match &by {
         Some(by) => {
             let values = groups.iter().filter_map(|(value, _)| *value);
-            words(&session.names(), session.connection(), by, values).await?
+            words(session, by, values).await?
         }
         None => HashMap::new(),
     };
     let series = groups.into_iter().map(|(value, _)| Series {
-        label: by.map(|by| (by, value.and_then(|value| names.get(&value).cloned()))),
+        label: by
+            .clone()
+            .map(|by| (by, value.and_then(|value| names.get(&value).cloned()))),
         points: steps
             .moments()
             .map(|at| {
@@ -168,20 +162,21 @@ pub(super) async fn timeseries(
 fn point(metric: Metric, cell: &Cell, seconds: f64) -> Option<f64> {
     let ratio = |part: u64, whole: u64| (whole > 0).then(|| count_f64(part) / count_f64(whole));
     let rate = |count: u64| (seconds > 0.0).then(|| count_f64(count) / seconds);
-    let tokens = cell.tokens();
+    let counts = &cell.counts;
+    let tokens = counts.tokens();
     // In a bucket with requests of which none reported its tokens, the rate is unknown, not zero.
     let token_rate = |sum: Option<u64>| {
-        if cell.requests == 0 {
+        if counts.requests == 0 {
             rate(0)
         } else {
             sum.and_then(rate)
         }
     };
     match metric {
-        Metric::Requests => Some(count_f64(cell.requests)),
-        Metric::RequestsPerSecond => rate(cell.requests),
-        Metric::ErrorRate => ratio(cell.failures(), cell.requests),
-        Metric::Goodput => ratio(cell.goodput().good, cell.goodput().eligible),
+        Metric::Requests => Some(count_f64(counts.requests)),
+        Metric::RequestsPerSecond => rate(counts.requests),
+        Metric::ErrorRate => ratio(counts.failures(), counts.requests),
+        Metric::Goodput => ratio(counts.goodput().good, counts.goodput().eligible),
         Metric::PromptTokens => token_rate(tokens.prompt),
         Metric::CompletionTokens => token_rate(tokens.completion),
         Metric::CachedTokens => token_rate(tokens.cached),

@@ -1,14 +1,10 @@
-//! Single records: pages of them, one by its id, and the pulses.
+//! Single records: pages of them, and one by its id.
 
-use std::collections::HashSet;
+use record::{MetricRecord, UnixMillis};
 
-use record::{MetricRecord, Pulse, UnixMillis};
-use sqlx::sqlite::SqliteRow;
-
-use super::selection::{Selection, request_condition};
-use super::session::Session;
+use super::selection::Selection;
 use crate::answer::RequestsPage;
-use crate::columns::{self, Ids, record_columns};
+use crate::engine::Session;
 use crate::error::QueryError;
 use crate::identifier::{RowId, rid_bytes, uuid_v7_moment};
 use crate::question::{PAGE_LIMIT_MAX, Page, Query, cursor_id, cursor_text};
@@ -47,38 +43,27 @@ pub(super) async fn requests(
     query: &Query,
     position: Position,
 ) -> Result<RequestsPage, QueryError> {
-    let selection = Selection::new(session.connection(), &query.filter).await?;
-    let select = sqlx::query(concat!(
-        "SELECT ",
-        record_columns!(),
-        " FROM request WHERE ",
-        request_condition!(),
-        " ORDER BY id DESC LIMIT ?11"
-    ));
+    let selection = Selection::new(session, &query.filter).await?;
     // One row more than asked for tells whether there is a next page.
-    let rows_max = i64::try_from(position.limit + 1).unwrap_or(i64::MAX);
-    let select = selection
-        .bind(select.bind(position.from).bind(position.to))
-        .bind(rows_max);
-    let mut rows = select.fetch_all(session.connection()).await?;
+    let mut rows = session
+        .page(&selection, position.from..position.to, position.limit + 1)
+        .await?;
     let more = rows.len() > position.limit;
     rows.truncate(position.limit);
-    let next = match rows.last() {
-        Some(last) if more => Some(cursor_text(sqlx::Row::try_get(last, 0)?)),
-        _ => None,
-    };
+    let next = rows.last().filter(|_| more).map(|(id, _)| cursor_text(*id));
     Ok(RequestsPage {
-        records: records(session, &rows).await?,
+        records: rows.into_iter().map(|(_, record)| record).collect(),
         next,
     })
 }
 
 /// The newest record with a request id.
 pub(super) async fn request(session: &mut Session, id: &str) -> Result<Option<MetricRecord>, QueryError> {
+    let rid = rid_bytes(id);
     let near = match uuid_v7_moment(id) {
         Some(made_at) => {
-            let (from, to) = (made_at.minus(ID_DISTANCE_MAX), made_at.plus(ID_DISTANCE_MAX));
-            find(session, id, from, to).await?
+            let window = (made_at.minus(ID_DISTANCE_MAX), made_at.plus(ID_DISTANCE_MAX));
+            session.find(&rid, window).await?
         }
         None => None,
     };
@@ -86,63 +71,5 @@ pub(super) async fn request(session: &mut Session, id: &str) -> Result<Option<Me
         return Ok(near);
     }
     // A client may send an id of any form, even a UUIDv7 with a time of its own.
-    find(session, id, UnixMillis(0), UnixMillis(i64::MAX)).await
-}
-
-/// Every pulse that can be read. One of another version that cannot is not worth an error.
-pub(super) async fn pulses(session: &mut Session) -> Result<Vec<Pulse>, QueryError> {
-    let rows: Vec<(String, Vec<u8>)> = sqlx::query_as("SELECT pulse, families FROM pulse ORDER BY instance")
-        .fetch_all(session.connection())
-        .await?;
-    let pulses = rows.into_iter().filter_map(|(text, families)| {
-        let pulse: Pulse = serde_json::from_str(&text).ok()?;
-        Some(Pulse { families, ..pulse })
-    });
-    Ok(pulses.collect())
-}
-
-async fn find(
-    session: &mut Session,
-    id: &str,
-    from: UnixMillis,
-    to: UnixMillis,
-) -> Result<Option<MetricRecord>, QueryError> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        record_columns!(),
-        " FROM request WHERE id >= ?1 AND id < ?2 AND rid = ?3 ORDER BY id DESC LIMIT 1"
-    ))
-    .bind(RowId::first_at(from).0)
-    .bind(RowId::first_at(to).0)
-    .bind(rid_bytes(id))
-    .fetch_all(session.connection())
-    .await?;
-    Ok(records(session, &rows).await?.pop())
-}
-
-async fn records(session: &mut Session, rows: &[SqliteRow]) -> Result<Vec<MetricRecord>, QueryError> {
-    let mut ids = HashSet::new();
-    for row in rows {
-        let Ids {
-            pool,
-            model_requested,
-            model,
-            replica,
-            error_type,
-            key,
-            user,
-            sdk,
-            tags,
-        } = columns::ids_of(row)?;
-        ids.extend(
-            [pool, model_requested, model, replica, error_type, key, user, sdk]
-                .into_iter()
-                .chain(tags)
-                .flatten(),
-        );
-    }
-    let names = session.names().of(session.connection(), ids).await?;
-    rows.iter()
-        .map(|row| columns::record_of(row, |id| names.get(id)))
-        .collect()
+    session.find(&rid, (UnixMillis(0), UnixMillis(i64::MAX))).await
 }

@@ -1,77 +1,85 @@
-//! A filter as values to bind. The SQL text is the same for every filter: a list that is NULL lets everything
-//! pass.
+//! A filter as stored numbers.
 
-use sqlx::Sqlite;
-use sqlx::query::Query as SqlQuery;
-use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-
-use super::names::{ids, json};
 use crate::codes::{Code, Kind};
+use crate::engine::Session;
 use crate::error::QueryError;
+use crate::packed::tag_text;
 use crate::question::Filter;
+use crate::rollup::{Axes, Cube};
 
-/// The condition on raw rows. `?1` and `?2` are the row ids of the window, `?3` to `?10` a [`Selection`].
-macro_rules! request_condition {
-    () => {
-        "id >= ?1 AND id < ?2 \
-         AND (?3 IS NULL OR coalesce(model_id, model_requested_id) IN (SELECT value FROM json_each(?3))) \
-         AND (?4 IS NULL OR pool_id IN (SELECT value FROM json_each(?4))) \
-         AND (?5 IS NULL OR replica_id IN (SELECT value FROM json_each(?5))) \
-         AND (?6 IS NULL OR endpoint IN (SELECT value FROM json_each(?6))) \
-         AND (?7 IS NULL OR outcome IN (SELECT value FROM json_each(?7))) \
-         AND (?8 IS NULL OR stream = ?8) \
-         AND (?9 IS NULL OR key_id IN (SELECT value FROM json_each(?9))) \
-         AND (?10 IS NULL OR user_id IN (SELECT value FROM json_each(?10)))"
-    };
-}
-pub(super) use request_condition;
-
-/// The stored numbers that a filter lets pass, each a JSON list.
+/// The stored numbers that a filter lets pass; `None` lets everything pass. Strings that were never stored
+/// are left out, so that an empty list lets nothing pass.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Selection {
-    pub(super) model: Option<String>,
-    pub(super) pool: Option<String>,
-    pub(super) replica: Option<String>,
-    pub(super) endpoint: Option<String>,
-    pub(super) outcome: Option<String>,
-    pub(super) stream: Option<bool>,
-    pub(super) key: Option<String>,
-    pub(super) user: Option<String>,
+pub(crate) struct Selection {
+    pub(crate) model: Option<Vec<i64>>,
+    pub(crate) pool: Option<Vec<i64>>,
+    pub(crate) replica: Option<Vec<i64>>,
+    pub(crate) endpoint: Option<Vec<i64>>,
+    pub(crate) outcome: Option<Vec<i64>>,
+    pub(crate) stream: Option<bool>,
+    pub(crate) key: Option<Vec<i64>>,
+    pub(crate) user: Option<Vec<i64>>,
+    /// For each tag that is filtered by, the numbers of its values; one of each list must be there.
+    pub(crate) tags: Vec<Vec<i64>>,
 }
 
 // === impl Selection ===
 
 impl Selection {
-    pub(super) async fn new(connection: &mut SqliteConnection, filter: &Filter) -> Result<Self, QueryError> {
+    pub(super) async fn new(session: &mut Session, filter: &Filter) -> Result<Self, QueryError> {
+        let mut tags = Vec::with_capacity(filter.tags.len());
+        for (name, values) in &filter.tags {
+            let texts: Vec<_> = values
+                .iter()
+                .map(|value| {
+                    tag_text(&record::Tag {
+                        name: name.clone(),
+                        value: value.clone(),
+                    })
+                })
+                .collect();
+            tags.push(session.find_names(Kind::Tag, &texts).await?);
+        }
         Ok(Self {
-            model: ids(connection, Kind::Model, &filter.model).await?,
-            pool: ids(connection, Kind::Pool, &filter.pool).await?,
-            replica: ids(connection, Kind::Replica, &filter.replica).await?,
+            model: ids(session, Kind::Model, &filter.model).await?,
+            pool: ids(session, Kind::Pool, &filter.pool).await?,
+            replica: ids(session, Kind::Replica, &filter.replica).await?,
             endpoint: codes(&filter.endpoint),
             outcome: codes(&filter.outcome),
             stream: filter.stream,
-            key: ids(connection, Kind::Key, &filter.key).await?,
-            user: ids(connection, Kind::User, &filter.user).await?,
+            key: ids(session, Kind::Key, &filter.key).await?,
+            user: ids(session, Kind::User, &filter.user).await?,
+            tags,
         })
     }
 
-    /// Binds `?3` to `?10` of [`request_condition`].
-    pub(super) fn bind<'q>(
-        &'q self,
-        query: SqlQuery<'q, Sqlite, SqliteArguments>,
-    ) -> SqlQuery<'q, Sqlite, SqliteArguments> {
-        query
-            .bind(self.model.as_deref())
-            .bind(self.pool.as_deref())
-            .bind(self.replica.as_deref())
-            .bind(self.endpoint.as_deref())
-            .bind(self.outcome.as_deref())
-            .bind(self.stream)
-            .bind(self.key.as_deref())
-            .bind(self.user.as_deref())
+    /// Whether a cell passes. Of the cells of a cube that tells apart all that is filtered by.
+    pub(super) fn passes(&self, cube: Cube, axes: &Axes) -> bool {
+        let listed = |ids: &Option<Vec<i64>>, id: i64| ids.as_ref().is_none_or(|ids| ids.contains(&id));
+        let name = match cube {
+            Cube::Model | Cube::Route => true,
+            Cube::Key => listed(&self.key, axes.name),
+            Cube::User => listed(&self.user, axes.name),
+            Cube::Tag => self.tags.iter().all(|ids| ids.contains(&axes.name)),
+        };
+        name && listed(&self.model, axes.model)
+            && listed(&self.pool, axes.pool)
+            && listed(&self.replica, axes.replica)
+            && listed(&self.endpoint, axes.endpoint)
     }
 }
 
-fn codes<C: Code>(values: &[C]) -> Option<String> {
-    (!values.is_empty()).then(|| json(&values.iter().map(|value| value.code()).collect::<Vec<_>>()))
+async fn ids(
+    session: &mut Session,
+    kind: Kind,
+    names: &[record::Name],
+) -> Result<Option<Vec<i64>>, QueryError> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(session.find_names(kind, names).await?))
+}
+
+fn codes<C: Code>(values: &[C]) -> Option<Vec<i64>> {
+    (!values.is_empty()).then(|| values.iter().map(|value| value.code()).collect())
 }

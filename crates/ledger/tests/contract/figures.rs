@@ -185,7 +185,7 @@ fn series_by_model_add_up_to_the_whole() {
         let step = Duration::from_mins(2);
         let reader = place.reader();
         let split = reader
-            .timeseries(&query, Metric::Requests, step, Some(Dimension::Model))
+            .timeseries(&query, Metric::Requests, step, Some(Dimension::Model.into()))
             .await
             .unwrap();
         let labels: Vec<_> = split

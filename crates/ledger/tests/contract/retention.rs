@@ -74,8 +74,8 @@ fn rows_past_their_time_go_and_their_sums_stay() {
         let size = writer.health().file_bytes.unwrap();
         let keep = Keep {
             requests: 6 * HOUR,
-            minutes: 12 * HOUR,
-            ten_minutes: DAY,
+            minutes: DAY,
+            hours: 4 * DAY,
             ..Keep::default()
         };
         let gone = prune(&mut writer, &keep, now).await;
@@ -114,8 +114,8 @@ fn an_answer_says_which_window_it_covers() {
         let now = NOON.plus(2 * DAY);
         let keep = Keep {
             requests: 6 * HOUR,
-            minutes: 12 * HOUR,
-            ten_minutes: DAY,
+            minutes: DAY,
+            hours: 4 * DAY,
             ..Keep::default()
         };
         prune(&mut writer, &keep, now).await;

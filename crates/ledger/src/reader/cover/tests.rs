@@ -14,8 +14,8 @@ fn states(folded_until_s: i64, rows_kept_from_s: i64) -> TierStates {
         for seconds in TIERS {
             let folded_until_s = align_down(folded_until_s, seconds);
             states.set(
-                cube,
                 seconds,
+                cube.code(),
                 Held {
                     kept_from_s: 0,
                     folded_until_s,
@@ -24,7 +24,7 @@ fn states(folded_until_s: i64, rows_kept_from_s: i64) -> TierStates {
         }
     }
     states.set(
-        Cube::Route,
+        0,
         0,
         Held {
             kept_from_s: rows_kept_from_s,
@@ -94,8 +94,8 @@ fn without_a_cube_rows_are_read() {
 fn where_rows_are_gone_an_edge_moves_out_to_the_next_border_that_is_left() {
     let mut states = states(ORIGIN + 86_400, ORIGIN + 50_000);
     states.set(
-        Cube::Route,
         60,
+        Cube::Route.code(),
         Held {
             kept_from_s: ORIGIN + 40_000,
             folded_until_s: 0,

@@ -7,7 +7,7 @@ use record::MetricRecord;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 
-use crate::columns::{self, RECORD_COLUMNS_LEN, record_columns};
+use crate::columns::{self, RECORD_COLUMNS_LEN, Values, record_columns};
 use crate::dictionary::Entry;
 use crate::identifier::RowId;
 
@@ -17,20 +17,26 @@ const ROWS: [usize; 4] = [440, 64, 8, 1];
 
 /// Texts of the INSERTs.
 #[derive(Debug)]
-pub(crate) struct Inserts {
+pub(super) struct Inserts {
     texts: [Arc<str>; ROWS.len()],
+}
+
+/// The values of one statement.
+struct Arguments {
+    arguments: SqliteArguments,
+    refused: Option<sqlx::error::BoxDynError>,
 }
 
 /// Hands out row ids. Ids that an earlier run used are stepped over by [`Inserts::insert`].
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sequence {
+pub(super) struct Sequence {
     next: u16,
 }
 
 // === impl Inserts ===
 
 impl Inserts {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let row = format!("({})", ["?"; RECORD_COLUMNS_LEN].join(","));
         let text = |rows: usize| {
             let values = vec![row.as_str(); rows].join(",");
@@ -45,7 +51,7 @@ impl Inserts {
     }
 
     /// Inserts all records, in the open transaction.
-    pub(crate) async fn insert(
+    pub(super) async fn insert(
         &self,
         connection: &mut SqliteConnection,
         sequence: &mut Sequence,
@@ -68,13 +74,12 @@ impl Inserts {
         chunk: &[Entry<'_>],
         text: &Arc<str>,
     ) -> Result<(), sqlx::Error> {
-        let mut arguments = SqliteArguments::default();
-        sqlx::Arguments::reserve(&mut arguments, chunk.len() * RECORD_COLUMNS_LEN, 0);
+        let mut arguments = Arguments::with_capacity(chunk.len());
         for Entry { record, ids } in chunk {
-            columns::bind(&mut arguments, sequence.id(record), record, ids)?;
+            columns::bind(&mut arguments, sequence.id(record), record, ids);
         }
         // The text is made of our own column names and question marks.
-        let insert = sqlx::query_with(AssertSqlSafe(Arc::clone(text)), arguments);
+        let insert = sqlx::query_with(AssertSqlSafe(Arc::clone(text)), arguments.into_inner()?);
         match insert.execute(&mut *connection).await {
             Ok(_) => Ok(()),
             // The statement alone is undone (SQLite's ABORT), the transaction goes on.
@@ -95,9 +100,9 @@ impl Inserts {
         for Entry { record, ids } in chunk {
             let wanted = sequence.id(record);
             let id = free_id(connection, wanted).await?;
-            let mut arguments = SqliteArguments::default();
-            columns::bind(&mut arguments, id, record, ids)?;
-            sqlx::query_with(AssertSqlSafe(Arc::clone(single)), arguments)
+            let mut arguments = Arguments::with_capacity(1);
+            columns::bind(&mut arguments, id, record, ids);
+            sqlx::query_with(AssertSqlSafe(Arc::clone(single)), arguments.into_inner()?)
                 .execute(&mut *connection)
                 .await?;
         }
@@ -105,11 +110,55 @@ impl Inserts {
     }
 }
 
+// === impl Arguments ===
+
+impl Arguments {
+    fn with_capacity(rows: usize) -> Self {
+        let mut arguments = SqliteArguments::default();
+        sqlx::Arguments::reserve(&mut arguments, rows * RECORD_COLUMNS_LEN, 0);
+        Self {
+            arguments,
+            refused: None,
+        }
+    }
+
+    fn into_inner(self) -> Result<SqliteArguments, sqlx::Error> {
+        match self.refused {
+            Some(refused) => Err(sqlx::Error::Encode(refused)),
+            None => Ok(self.arguments),
+        }
+    }
+
+    fn value<'t, T: sqlx::Encode<'t, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(&mut self, value: T) {
+        if let Err(refused) = sqlx::Arguments::add(&mut self.arguments, value) {
+            self.refused.get_or_insert(refused);
+        }
+    }
+}
+
+impl Values for Arguments {
+    fn integer(&mut self, value: Option<i64>) {
+        self.value(value);
+    }
+
+    fn real(&mut self, value: Option<f64>) {
+        self.value(value);
+    }
+
+    fn bytes(&mut self, value: Option<&[u8]>) {
+        self.value(value.map(<[u8]>::to_vec));
+    }
+
+    fn text(&mut self, value: Option<&str>) {
+        self.value(value.map(str::to_owned));
+    }
+}
+
 // === impl Sequence ===
 
 impl Sequence {
     /// Goes on after the newest stored row.
-    pub(crate) async fn resume(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
+    pub(super) async fn resume(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
         let (newest,): (Option<i64>,) = sqlx::query_as("SELECT max(id) FROM request")
             .fetch_one(connection)
             .await?;

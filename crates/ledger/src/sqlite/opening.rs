@@ -10,9 +10,9 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use super::location::Location;
+use super::schema;
 use crate::error::{OpenError, is_corrupt, primary_code};
-use crate::location::Location;
-use crate::schema;
 
 /// Time for `quick_check` at the start (365 ms for 337 MB). A file that takes longer is believed: the proxy
 /// must serve.
