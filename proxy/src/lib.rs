@@ -7,6 +7,7 @@
 //! What does not belong here: reading files or flags (the binary), SQL (`ledger`), what bytes mean
 //! (`observer`).
 
+pub mod balance;
 mod clock;
 mod fleet;
 mod hooks;
