@@ -10,6 +10,8 @@ const STREAM: Times = {
   ttft_ms: 100,
   ttfb_ms: 90,
   generation_ms: 800,
+  engine_queue_ms: null,
+  engine_ttft_ms: null,
   e2e_ms: 910,
 };
 
@@ -36,6 +38,17 @@ describe("a stream", () => {
       at += part.lengthMs;
     }
     expect(at).toBeCloseTo(STREAM.e2e_ms, 9);
+  });
+
+  it("is split by the engine's own word where there is one", () => {
+    const told = { ...STREAM, engine_queue_ms: 40, engine_ttft_ms: 50 };
+    expect(shape(told).slice(3, 6)).toEqual(["engine-queue 40", "engine-prefill 50", "around 4"]);
+    expect(shape({ ...told, engine_queue_ms: null })).toContain("around 44");
+  });
+
+  it("is not split by an engine that says more than there was", () => {
+    expect(shape({ ...STREAM, engine_queue_ms: 90, engine_ttft_ms: 50 })).toContain("prefill 94");
+    expect(shape({ ...STREAM, engine_queue_ms: 40 })).toContain("prefill 94");
   });
 
   it("has no part for a reused connection", () => {
@@ -68,6 +81,8 @@ describe("a request that never reached a replica", () => {
       ttft_ms: null,
       ttfb_ms: null,
       generation_ms: null,
+      engine_queue_ms: null,
+      engine_ttft_ms: null,
       e2e_ms: 5,
     };
     expect(shape(refused)).toEqual(["upload 1", "unknown 4"]);

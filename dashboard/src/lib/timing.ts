@@ -13,12 +13,25 @@ export interface Times {
   readonly ttft_ms: number | null;
   readonly ttfb_ms: number | null;
   readonly generation_ms: number | null;
+  readonly engine_queue_ms: number | null;
+  readonly engine_ttft_ms: number | null;
   readonly e2e_ms: number;
 }
 
 /** What happens in a part of the bar. */
 export type PartName =
-  "upload" | "queue" | "connect" | "prefill" | "wait" | "decode" | "body" | "rest" | "unknown";
+  | "upload"
+  | "queue"
+  | "connect"
+  | "engine-queue"
+  | "engine-prefill"
+  | "around"
+  | "prefill"
+  | "wait"
+  | "decode"
+  | "body"
+  | "rest"
+  | "unknown";
 
 /** One part of the bar. */
 export interface Part {
@@ -33,6 +46,12 @@ const WORDS: Readonly<Record<PartName, readonly [label: string, meaning: string]
   upload: ["upload", "From the request's head to the last byte of its body."],
   queue: ["queue", "From the complete body to the choice of a replica."],
   connect: ["connect", "From the choice to a connection; zero when one was reused."],
+  "engine-queue": ["engine queue", "Waiting inside the engine, by its own clock."],
+  "engine-prefill": ["prefill", "From the engine's queue to its first token, by its own clock."],
+  around: [
+    "network and proxy",
+    "What is left until the first token was here: the way there and back, and the server around the engine.",
+  ],
   prefill: [
     "prefill",
     "From the connection to the first token: the engine's queue and prefill, and the network.",
@@ -68,7 +87,14 @@ export function parts(times: Times): Part[] {
   add("connect", times.connect_ms ?? 0);
   const reached = isKnown(times.connect_ms);
   if (isKnown(times.ttft_ms)) {
-    addUntil(reached ? "prefill" : "unknown", times.ttft_ms);
+    if (reached) {
+      const split = engineSplit(times, Math.min(times.ttft_ms, times.e2e_ms) - at);
+      add("engine-queue", split.queueMs);
+      add("engine-prefill", split.prefillMs);
+      addUntil(split.prefillMs > 0 ? "around" : "prefill", times.ttft_ms);
+    } else {
+      addUntil("unknown", times.ttft_ms);
+    }
     add("decode", Math.min(times.generation_ms ?? 0, times.e2e_ms - at));
     addUntil("rest", times.e2e_ms);
   } else if (isKnown(times.ttfb_ms)) {
@@ -78,4 +104,16 @@ export function parts(times: Times): Part[] {
     addUntil(reached ? "wait" : "unknown", times.e2e_ms);
   }
   return found;
+}
+
+/**
+ * The engine's own word about the time until the first token. Nothing where it says nothing, or where it
+ * says more than there was: two clocks that disagree are no split.
+ */
+function engineSplit(times: Times, lengthMs: number): { queueMs: number; prefillMs: number } {
+  const { engine_queue_ms: queue, engine_ttft_ms: prefill } = times;
+  const queueMs = queue ?? 0;
+  return isKnown(prefill) && queueMs + prefill <= lengthMs
+    ? { queueMs, prefillMs: prefill }
+    : { queueMs: 0, prefillMs: 0 };
 }
