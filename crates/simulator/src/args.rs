@@ -128,6 +128,9 @@ pub struct Args {
     /// Write the x-request-id of each answer that was received whole to this file, one a line, at the end
     #[arg(long, value_name = "FILE", requires = "drive", help_heading = "Load")]
     pub ids: Option<PathBuf>,
+    /// Compare the times of each stream with its record in this metrics API, such as http://127.0.0.1:8002
+    #[arg(long, value_name = "URL", requires = "drive", help_heading = "Load")]
+    pub compare: Option<String>,
     /// API key to send in place of the applications' own
     #[arg(long, value_name = "KEY", requires = "drive", help_heading = "Load")]
     pub key: Option<String>,
@@ -208,6 +211,7 @@ impl Args {
             duration: self.duration,
             requests_max: self.requests,
             keep_ids: self.ids.is_some(),
+            keep_times: self.compare.is_some(),
             seed: self.seed,
             ..load
         })

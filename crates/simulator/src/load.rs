@@ -4,6 +4,7 @@
 //! them.
 
 mod arrivals;
+mod compare;
 mod drive;
 mod exchange;
 mod scan;
@@ -11,6 +12,7 @@ mod settings;
 mod summary;
 mod traffic;
 
+pub use compare::{CompareError, Comparison, compare};
 pub use drive::{DriveError, drive};
 pub use settings::{LoadSettings, Mode, Traffic};
-pub use summary::{Percentiles, Summary};
+pub use summary::{Percentiles, Summary, Timed};

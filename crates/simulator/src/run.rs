@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 
 use crate::args::Args;
-use crate::load::{Summary, drive};
+use crate::load::{Summary, compare, drive};
 use crate::server::Simulator;
 use crate::settings::Settings;
 
@@ -51,6 +51,9 @@ pub async fn run_until(
                 let mut ids = summary.whole_ids.join("\n");
                 ids.push_str(if ids.is_empty() { "" } else { "\n" });
                 std::fs::write(path, ids).with_context(|| format!("cannot write `{}`", path.display()))?;
+            }
+            if let Some(api) = &args.compare {
+                write!(out, "{}", compare(api, &summary.times).await?)?;
             }
             out.flush()?;
             if !stopped && !replicas.is_empty() {

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::load::arrivals::Arrivals;
 use crate::load::exchange::{Leave, Line, exchange};
 use crate::load::settings::{LoadSettings, Mode, Traffic};
-use crate::load::summary::Summary;
+use crate::load::summary::{Keep, Summary};
 use crate::load::traffic::{Outgoing, Source};
 
 /// Why a run could not begin.
@@ -152,7 +152,11 @@ impl Run {
         let timeout = self.settings.timeout;
         let (seen, line) = exchange(self.addr, line, request, started, leave, timeout).await;
         let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
-        summary.add(seen, self.settings.keep_ids);
+        let keep = Keep {
+            ids: self.settings.keep_ids,
+            times: self.settings.keep_times,
+        };
+        summary.add(seen, keep);
         line
     }
 

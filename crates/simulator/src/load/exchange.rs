@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -40,8 +41,8 @@ enum Try {
     Stale,
 }
 
-/// Time for one list of models.
-const MODELS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for one small JSON answer.
+const JSON_TIMEOUT: Duration = Duration::from_secs(5);
 
 // === impl Line ===
 
@@ -64,8 +65,23 @@ impl Line {
 
     /// The models that the server lists; empty when it cannot say.
     pub(crate) async fn models(&mut self, host: &str, key: Option<&str>) -> Vec<String> {
+        let listed = self.json(host, "/v1/models", key).await;
+        listed
+            .as_ref()
+            .and_then(|(_, listed)| listed["data"].as_array())
+            .map(|cards| {
+                cards
+                    .iter()
+                    .filter_map(|card| card["id"].as_str().map(str::to_owned))
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// Status and JSON of a GET; `None` when the answer is none, or comes too late.
+    pub(crate) async fn json(&mut self, host: &str, path: &str, key: Option<&str>) -> Option<(u16, Value)> {
         let authorization = key.map_or_else(String::new, |key| format!("authorization: Bearer {key}\r\n"));
-        let request = format!("GET /v1/models HTTP/1.1\r\nhost: {host}\r\n{authorization}\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n{authorization}\r\n");
         let asking = async {
             self.stream.write_all(request.as_bytes()).await.ok()?;
             let mut head: Option<Head> = None;
@@ -83,21 +99,11 @@ impl Line {
                         .take(&mut self.input, |bytes| body.extend_from_slice(bytes))
                         .ok()?
                 {
-                    return serde_json::from_slice::<serde_json::Value>(&body).ok();
+                    return Some((head.status, serde_json::from_slice(&body).ok()?));
                 }
             }
         };
-        let listed = tokio::time::timeout(MODELS_TIMEOUT, asking).await.ok().flatten();
-        listed
-            .as_ref()
-            .and_then(|listed| listed["data"].as_array())
-            .map(|cards| {
-                cards
-                    .iter()
-                    .filter_map(|card| card["id"].as_str().map(str::to_owned))
-                    .collect()
-            })
-            .unwrap_or_default()
+        tokio::time::timeout(JSON_TIMEOUT, asking).await.ok().flatten()
     }
 
     async fn attempt(&mut self, request: &Outgoing, started: Instant, leave: Leave) -> Try {

@@ -25,6 +25,8 @@ pub struct LoadSettings {
     pub patience: Duration,
     /// Whether [`crate::load::Summary::whole_ids`] is filled: about 40 bytes for each request.
     pub keep_ids: bool,
+    /// Whether [`crate::load::Summary::times`] is filled: about 100 bytes for each request.
+    pub keep_times: bool,
     /// Seed of every draw.
     pub seed: u64,
 }
@@ -96,6 +98,7 @@ impl LoadSettings {
             timeout: Duration::from_secs(600),
             patience: Duration::from_secs(30),
             keep_ids: false,
+            keep_times: false,
             seed: 1,
         }
     }

@@ -67,10 +67,34 @@ pub struct Summary {
     pub elapsed: Duration,
     /// The `x-request-id` of each answer received whole, when they were to be kept.
     pub whole_ids: Vec<String>,
+    /// The times of each streamed answer received whole with status 200, when they were to be kept.
+    pub times: Vec<Timed>,
     ttfb: Histogram<u64>,
     ttft: Histogram<u64>,
     itl: Histogram<u64>,
     e2e: Histogram<u64>,
+}
+
+/// One streamed answer by its client's clock.
+#[derive(Clone, Debug)]
+pub struct Timed {
+    /// Its `x-request-id`.
+    pub id: String,
+    /// To the first event with content.
+    pub ttft: Duration,
+    /// Times between two arrivals with content.
+    pub gaps: u64,
+    /// Their mean; `None` when there are none.
+    pub itl_mean: Option<Duration>,
+    /// To the last byte.
+    pub e2e: Duration,
+}
+
+/// What is kept of each request of a run, beyond the sums.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Keep {
+    pub(crate) ids: bool,
+    pub(crate) times: bool,
 }
 
 /// Some percentiles of a time, over answers received whole with status 200.
@@ -112,6 +136,7 @@ impl Summary {
             bytes: 0,
             elapsed: Duration::ZERO,
             whole_ids: Vec::new(),
+            times: Vec::new(),
             ttfb: times(),
             ttft: times(),
             itl: times(),
@@ -119,12 +144,12 @@ impl Summary {
         }
     }
 
-    pub(crate) fn add(&mut self, seen: Seen, keep_ids: bool) {
+    pub(crate) fn add(&mut self, seen: Seen, keep: Keep) {
         self.requests += 1;
         self.events += seen.events;
         self.bytes += seen.bytes;
         match seen.end {
-            End::Whole => self.add_whole(seen, keep_ids),
+            End::Whole => self.add_whole(seen, keep),
             End::Aborted => self.aborted += 1,
             End::Unreachable => self.unreachable += 1,
             End::Broken => self.broken += 1,
@@ -167,7 +192,7 @@ impl Summary {
         }
     }
 
-    fn add_whole(&mut self, seen: Seen, keep_ids: bool) {
+    fn add_whole(&mut self, seen: Seen, keep: Keep) {
         self.whole += 1;
         self.done += u64::from(seen.done);
         if let Some(status) = seen.status {
@@ -184,11 +209,23 @@ impl Summary {
                     record(times, span);
                 }
             }
-            for gap in seen.gaps {
-                record(&mut self.itl, gap);
+            for gap in &seen.gaps {
+                record(&mut self.itl, *gap);
             }
         }
-        if keep_ids {
+        if keep.times
+            && let (Some(200), Some(ttft)) = (seen.status, seen.ttft)
+        {
+            let gaps = u32::try_from(seen.gaps.len()).unwrap_or(u32::MAX);
+            self.times.push(Timed {
+                id: seen.id.clone(),
+                ttft,
+                gaps: gaps.into(),
+                itl_mean: seen.gaps.iter().sum::<Duration>().checked_div(gaps),
+                e2e: seen.e2e,
+            });
+        }
+        if keep.ids {
             self.whole_ids.push(seen.id);
         }
     }
@@ -292,10 +329,14 @@ mod tests {
     #[test]
     fn every_end_is_counted_once_and_only_good_answers_have_times() {
         let mut summary = Summary::new();
-        summary.add(seen(End::Whole, Some(200), 10), true);
-        summary.add(seen(End::Whole, Some(404), 500), true);
+        let keep = Keep {
+            ids: true,
+            times: true,
+        };
+        summary.add(seen(End::Whole, Some(200), 10), keep);
+        summary.add(seen(End::Whole, Some(404), 500), keep);
         for end in [End::Aborted, End::Broken, End::Unreachable, End::TimedOut] {
-            summary.add(seen(end, None, 900), true);
+            summary.add(seen(end, None, 900), keep);
         }
         assert_eq!(summary.requests, 6);
         assert_eq!(
@@ -303,6 +344,7 @@ mod tests {
             6
         );
         assert_eq!(summary.whole_ids, ["r10", "r500"]);
+        assert_eq!(summary.times.len(), 0, "none of them was a stream");
         let e2e = summary.e2e().unwrap();
         assert_eq!(e2e.count, 1, "a 404 says nothing about how fast answers are");
         assert!(e2e.max.as_millis() == 10, "{e2e:?}");
