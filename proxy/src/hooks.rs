@@ -16,6 +16,7 @@ mod peer;
 mod probe;
 mod rewind;
 mod serve;
+mod stall;
 mod upload;
 mod vet;
 mod wire;
@@ -159,6 +160,7 @@ impl ProxyHttp for Hooks {
             return Ok(());
         }
         ctx.tracked.status = Some(response.status.as_u16());
+        ctx.stall.begin(session);
         headers::towards_client(response, ctx)?;
         // HTTP/1.0 has no chunked coding: the end of the connection ends the body.
         // https://www.rfc-editor.org/rfc/rfc9112#section-6.1
@@ -171,12 +173,13 @@ impl ProxyHttp for Hooks {
 
     fn response_body_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
         let arrived = clock::now();
+        ctx.tracked.client_stall = ctx.stall.so_far(session);
         if let Some(bytes) = body
             && let Forward::Instead(other) = ctx.tracked.arrived(arrived, bytes)
         {
@@ -208,6 +211,7 @@ impl ProxyHttp for Hooks {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
+        ctx.tracked.client_stall = ctx.stall.so_far(session);
         match error {
             None => {
                 ctx.tracked.whole = true;
@@ -228,7 +232,8 @@ impl ProxyHttp for Hooks {
 impl Hooks {
     /// Everything before a replica is chosen. `Err` inside `Ok`: we answer ourselves.
     async fn admit(&self, session: &mut Session, ctx: &mut Ctx) -> Result<std::result::Result<(), Refusal>> {
-        headers::identify(session.req_header(), &mut ctx.tracked);
+        session.set_write_timeout(Some(self.shared.settings.limits.write_deadline));
+        headers::identify(session, &self.shared.identifier, &mut ctx.tracked);
         let target = session.req_header().raw_path();
         let route = routes::route(target);
         if let Some(Route {

@@ -9,19 +9,28 @@
 
 pub mod balance;
 mod clock;
+mod estimate;
+mod finish;
 mod fleet;
 mod hooks;
+mod identity;
 mod recorder;
 mod replicas;
 mod routes;
 mod settings;
 mod shared;
+mod slo;
 pub mod sockets;
 mod telemetry;
 mod tracked;
 
 pub use hooks::run;
+pub use identity::{
+    IdentitySettings, KeyMatch, NamedKey, OriginMode, SECRET_LEN_MIN, Secret, SecretError, SecretSource,
+    TagSource, UserMode, header_may_be_a_tag,
+};
 pub use replicas::UrlError;
 pub use settings::{
     HealthSettings, Limits, PoolSettings, ReplicaSettings, Retention, Settings, Timeouts, UsageMode,
 };
+pub use slo::Goals;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use record::Name;
 
+use crate::identity::IdentitySettings;
+use crate::slo::Goals;
 use crate::sockets::Inherited;
 
 /// All settings of one proxy process.
@@ -32,6 +34,10 @@ pub struct Settings {
     pub shutdown_lag: Duration,
     /// The pools of replicas, each with a name of its own; at least one.
     pub pools: Vec<PoolSettings>,
+    /// How requests are told apart.
+    pub identity: IdentitySettings,
+    /// The service goals.
+    pub slo: Goals,
     /// Where records go: `sqlite:///path/file.db`.
     pub ledger: String,
     /// Memory in bytes for records that the ledger does not take at present; beyond it rows are dropped and
@@ -67,6 +73,8 @@ pub struct Limits {
     pub head_deadline: Duration,
     /// Time for the whole body; after it, a 408.
     pub body_deadline: Duration,
+    /// How long a client may take no byte of its answer; after it, the client counts as gone.
+    pub write_deadline: Duration,
     /// How long an idle connection of a client is kept.
     pub idle: Duration,
 }

@@ -9,6 +9,7 @@ use record::{LedgerPulse, Pulse, ReplicaState, UnixMillis};
 
 use crate::clock;
 use crate::fleet::{Fleet, Member};
+use crate::identity::Identifier;
 use crate::recorder::{Held, Sink, WriterHealth};
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
@@ -18,6 +19,7 @@ use crate::telemetry::Telemetry;
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) fleet: Fleet,
+    pub(crate) identifier: Identifier,
     pub(crate) telemetry: Telemetry,
     pub(crate) sink: Sink,
     pub(crate) writer_health: WriterHealth,
@@ -37,12 +39,14 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(settings: Settings) -> anyhow::Result<(Arc<Self>, Receiver<Held>)> {
         let fleet = Fleet::new(&settings.pools)?;
+        let identifier = Identifier::new(&settings.identity)?;
         let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"), &settings.revision);
         let books = &telemetry.pipeline.books;
         let (sink, records) = Sink::new(books.finished(), books.queue_full());
         let shared = Self {
             settings,
             fleet,
+            identifier,
             telemetry,
             sink,
             writer_health: WriterHealth::default(),

@@ -6,6 +6,7 @@
 
 mod books;
 mod buckets;
+mod goals;
 mod labels;
 mod latency;
 mod maker;
@@ -17,11 +18,14 @@ use prometheus::Registry;
 use prometheus::proto::MetricFamily;
 use record::MetricRecord;
 
+use crate::slo::Verdict;
+
 pub(crate) use books::Dropped;
 pub(crate) use labels::ModelLabels;
 pub(crate) use pipeline::Pipeline;
 pub(crate) use traffic::Traffic;
 
+use goals::GoalCounts;
 use latency::Latency;
 use maker::Maker;
 use tokens::TokenCounts;
@@ -33,6 +37,7 @@ pub(crate) struct Telemetry {
     pub(crate) models: ModelLabels,
     latency: Latency,
     tokens: TokenCounts,
+    goals: GoalCounts,
     pub(crate) traffic: Traffic,
     pub(crate) pipeline: Pipeline,
 }
@@ -41,24 +46,27 @@ pub(crate) struct Telemetry {
 
 impl Telemetry {
     pub(crate) fn new(version: &str, revision: &str) -> Self {
-        let registry = Registry::new();
-        let make = Maker(&registry);
+        Self::made_by(&Maker::default(), version, revision)
+    }
+
+    fn made_by(make: &Maker, version: &str, revision: &str) -> Self {
         let help = "Version of the running binary; always 1.";
         make.gauges("build_info", help, &["version", "revision"])
             .with_label_values(&[version, revision])
             .set(1);
         Self {
             models: ModelLabels::default(),
-            latency: Latency::new(&make),
-            tokens: TokenCounts::new(&make),
-            traffic: Traffic::new(&make),
-            pipeline: Pipeline::new(&make),
-            registry,
+            latency: Latency::new(make),
+            tokens: TokenCounts::new(make),
+            goals: GoalCounts::new(make),
+            traffic: Traffic::new(make),
+            pipeline: Pipeline::new(make),
+            registry: make.registry.clone(),
         }
     }
 
     /// Counts one finished request. Called by the writer thread.
-    pub(crate) fn observe(&self, record: &MetricRecord) {
+    pub(crate) fn observe(&self, record: &MetricRecord, verdict: Verdict) {
         if record.status.is_some_and(|status| (200..300).contains(&status))
             && let Some(model) = &record.model
         {
@@ -68,6 +76,7 @@ impl Telemetry {
         self.traffic.observe(record, &model);
         self.latency.observe(record, &model);
         self.tokens.observe(record, &model);
+        self.goals.observe(verdict);
     }
 
     /// The live counter of token events for a model; resolved once a stream.

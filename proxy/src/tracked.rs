@@ -49,6 +49,8 @@ pub(crate) struct Tracked {
     /// The replica's answer came to its end.
     pub(crate) whole: bool,
     pub(crate) overhead: Duration,
+    /// Time blocked on the client since the answer's head.
+    pub(crate) client_stall: Option<Duration>,
     pub(crate) error_type: Option<Name>,
     ended: Option<(End, Instant)>,
 }
@@ -97,6 +99,7 @@ impl Tracked {
             answer: Watched::Nothing,
             whole: false,
             overhead: Duration::ZERO,
+            client_stall: None,
             error_type: None,
             ended: None,
         }
@@ -176,6 +179,7 @@ impl Tracked {
         times.queue = span(self.uploaded, self.admitted);
         times.connect = self.connect;
         times.overhead = self.overhead;
+        times.client_stall = self.client_stall.filter(|_| streamed);
         times.client_gone =
             matches!(end, End::ClientGone).then(|| ended.saturating_duration_since(self.began));
         let mut flags = self.flags;

@@ -9,6 +9,7 @@ use prometheus::IntCounter;
 use record::Name;
 
 use crate::fleet::Pool;
+use crate::hooks::stall::Stall;
 use crate::replicas::WithReplica;
 use crate::shared::Shared;
 use crate::tracked::{Tracked, Watched};
@@ -22,6 +23,7 @@ pub(crate) struct Ctx {
     pub(crate) injected: bool,
     /// The pool that serves this request, as it was when the request came.
     pub(crate) pool: Option<Arc<Pool>>,
+    pub(crate) stall: Stall,
     /// The replica of the running attempt.
     pub(crate) with: Option<WithReplica>,
     /// Replicas that failed for this request.
@@ -63,6 +65,7 @@ impl Ctx {
             body: HeldBody::default(),
             injected: false,
             pool: None,
+            stall: Stall::default(),
             with: None,
             tried: Vec::new(),
             refused: None,

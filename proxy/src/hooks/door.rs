@@ -43,8 +43,17 @@ const LINGER: Duration = Duration::from_secs(1);
 enum Away {
     /// Nothing to say: the client closed, or was idle for too long.
     Silent,
-    /// The client is told with a status.
-    Refused(u16, &'static str),
+    /// The client is told, and it is counted.
+    Refused(Refused),
+}
+
+/// Why a client is refused before there is a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Refused {
+    Tls,
+    HeadTooLarge,
+    HeadTooSlow,
+    Http2,
 }
 
 /// One open connection, counted.
@@ -68,7 +77,9 @@ async fn visit(
         let mut head = match read_head(&mut io, idle, &limits, down.clone()).await {
             Ok(head) => head,
             Err(Away::Silent) => return None,
-            Err(Away::Refused(status, reason)) => {
+            Err(Away::Refused(refused)) => {
+                let (status, label, reason) = refused.told();
+                shared.telemetry.traffic.refused.with_label_values(&[label]).inc();
                 refuse(&mut io, status, reason).await;
                 return None;
             }
@@ -121,12 +132,12 @@ async fn read_head(
         () = leave => return Err(Away::Silent),
     }
     if head.first() == Some(&TLS_HANDSHAKE) {
-        return Err(Away::Refused(400, "this port speaks plain HTTP, not TLS"));
+        return Err(Away::Refused(Refused::Tls));
     }
     let rest = async {
         while !is_complete(&head) {
             if head.len() > limits.head {
-                return Err(Away::Refused(431, "the request head is too large"));
+                return Err(Away::Refused(Refused::HeadTooLarge));
             }
             if !matches!(io.read_buf(&mut head).await, Ok(1..)) {
                 return Err(Away::Silent);
@@ -137,13 +148,13 @@ async fn read_head(
     match timeout(limits.head_deadline, rest).await {
         Ok(Ok(())) => {}
         Ok(Err(away)) => return Err(away),
-        Err(_) => return Err(Away::Refused(408, "the request head did not arrive in time")),
+        Err(_) => return Err(Away::Refused(Refused::HeadTooSlow)),
     }
     if head.starts_with(H2_PREFACE) {
-        return Err(Away::Refused(505, "this port speaks HTTP/1.1"));
+        return Err(Away::Refused(Refused::Http2));
     }
     if chunked::head_len(&head) > limits.head {
-        return Err(Away::Refused(431, "the request head is too large"));
+        return Err(Away::Refused(Refused::HeadTooLarge));
     }
     Ok(head)
 }
@@ -179,6 +190,20 @@ async fn refuse(io: &mut Stream, status: u16, reason: &str) {
     }
 }
 
+// === impl Refused ===
+
+impl Refused {
+    /// The status, the word in the metrics, and what the client is told.
+    const fn told(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::Tls => (400, "tls", "this port speaks plain HTTP, not TLS"),
+            Self::HeadTooLarge => (431, "head_too_large", "the request head is too large"),
+            Self::HeadTooSlow => (408, "head_too_slow", "the request head did not arrive in time"),
+            Self::Http2 => (505, "http2", "this port speaks HTTP/1.1"),
+        }
+    }
+}
+
 // === impl Slot ===
 
 impl Slot {
@@ -186,7 +211,12 @@ impl Slot {
     fn take(shared: &Arc<Shared>) -> Option<Self> {
         let slot = Self(Arc::clone(shared));
         let open = shared.connections.fetch_add(1, Relaxed) + 1;
-        (open <= shared.settings.limits.connections).then_some(slot)
+        if open > shared.settings.limits.connections {
+            let refused = &shared.telemetry.traffic.refused;
+            refused.with_label_values(&["too_many_connections"]).inc();
+            return None;
+        }
+        Some(slot)
     }
 }
 

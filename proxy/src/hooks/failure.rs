@@ -21,6 +21,9 @@ impl Hooks {
     /// error event.
     pub(super) async fn failed(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
         let begun = session.response_written().is_some();
+        if *error.etype() == ErrorType::WriteTimedout {
+            ctx.stall.add(self.shared.settings.limits.write_deadline);
+        }
         let end = if ctx.tracked.has_ended() {
             End::ClientGone
         } else {

@@ -1,5 +1,7 @@
 //! Header fields: what they say about a request, and what changes on the way.
 
+use std::net::IpAddr;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{Result, Session};
@@ -7,6 +9,7 @@ use record::Name;
 use uuid::Uuid;
 
 use crate::hooks::context::Ctx;
+use crate::identity::Identifier;
 use crate::tracked::{Tracked, Watched};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -16,18 +19,14 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 /// Longest request id that is taken over: vLLM repeats it in every chunk.
 const ID_LEN_MAX: usize = 128;
 
-/// Longest name of a client library that is kept.
-const SDK_LEN_MAX: usize = 64;
-
-/// Reads what a head says about the request's identity. No key, cookie or address is kept.
-pub(crate) fn identify(head: &RequestHeader, tracked: &mut Tracked) {
+/// Reads what a head says about the request and who asked. No key, cookie or address is kept.
+pub(crate) fn identify(session: &Session, identifier: &Identifier, tracked: &mut Tracked) {
+    let head = session.req_header();
     tracked.id = text(&head.headers, &REQUEST_ID)
         .filter(|id| is_id(id))
         .map_or_else(|| Uuid::now_v7().simple().to_string().into(), Name::from);
     tracked.trace_id = text(&head.headers, "traceparent").and_then(trace_id);
-    tracked.identity.sdk = sdk(&head.headers);
-    tracked.identity.sdk_retry =
-        text(&head.headers, "x-stainless-retry-count").and_then(|count| count.parse().ok());
+    tracked.identity = identifier.head(&head.headers, peer(session));
 }
 
 /// The head as the replica gets it.
@@ -40,11 +39,7 @@ pub(crate) fn towards_replica(session: &Session, head: &mut RequestHeader, ctx: 
     // An answer that the replica compresses could be forwarded but not read.
     head.insert_header(header::ACCEPT_ENCODING, "identity")?;
     head.insert_header(REQUEST_ID, &*ctx.tracked.id)?;
-    if let Some(peer) = session
-        .client_addr()
-        .and_then(|address| address.as_inet())
-        .map(std::net::SocketAddr::ip)
-    {
+    if let Some(peer) = peer(session) {
         let chain = match text(&head.headers, &FORWARDED_FOR) {
             Some(before) => format!("{before}, {peer}"),
             None => peer.to_string(),
@@ -86,6 +81,11 @@ pub(crate) fn media_type(value: &[u8]) -> &[u8] {
         .trim_ascii()
 }
 
+/// The address at the other end of the client's connection.
+fn peer(session: &Session) -> Option<IpAddr> {
+    Some(session.client_addr()?.as_inet()?.ip())
+}
+
 fn text(headers: &HeaderMap<HeaderValue>, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
@@ -110,55 +110,9 @@ fn trace_id(value: &str) -> Option<[u8; 16]> {
     Some(id.to_be_bytes())
 }
 
-/// The client's library and its version: `openai-python/3.54` from the headers that OpenAI's SDKs send, else
-/// the first word of the user agent.
-fn sdk(headers: &HeaderMap<HeaderValue>) -> Option<Name> {
-    let agent = text(headers, header::USER_AGENT)?;
-    let package = text(headers, "x-stainless-package-version");
-    let language = text(headers, "x-stainless-lang");
-    let name = if let (Some(version), Some(language)) = (package, language) {
-        let library = agent
-            .split(['/', ' '])
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        format!(
-            "{library}-{}/{}",
-            language.to_ascii_lowercase(),
-            short_version(version)
-        )
-    } else {
-        let (library, version) = agent
-            .split_whitespace()
-            .next()?
-            .split_once('/')
-            .unwrap_or((agent, ""));
-        let library = library.split_whitespace().next()?;
-        if version.is_empty() {
-            library.to_owned()
-        } else {
-            format!("{library}/{}", short_version(version))
-        }
-    };
-    let plain = name.bytes().all(|byte| byte.is_ascii_graphic());
-    (plain && name.len() <= SDK_LEN_MAX).then(|| name.into())
-}
-
-/// Major and minor version: patch releases would only scatter the figures.
-fn short_version(version: &str) -> String {
-    version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap<HeaderValue> {
-        fields
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect()
-    }
 
     #[test]
     fn only_harmless_request_ids_are_taken_over() {
@@ -182,38 +136,6 @@ mod tests {
             "00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ] {
             assert_eq!(trace_id(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn the_client_library_is_named_with_its_minor_version() {
-        for (fields, expect) in [
-            (
-                &[
-                    ("user-agent", "OpenAI/Python 3.54.0"),
-                    ("x-stainless-lang", "python"),
-                    ("x-stainless-package-version", "3.54.0"),
-                ][..],
-                Some("openai-python/3.54"),
-            ),
-            (
-                &[
-                    ("user-agent", "OpenAI/JS 7.1.2"),
-                    ("x-stainless-lang", "js"),
-                    ("x-stainless-package-version", "7.1.2"),
-                ],
-                Some("openai-js/7.1"),
-            ),
-            (&[("user-agent", "curl/7.88.1")], Some("curl/7.88")),
-            (
-                &[("user-agent", "python-requests/2.32.0 extra")],
-                Some("python-requests/2.32"),
-            ),
-            (&[("user-agent", "plain")], Some("plain")),
-            (&[("user-agent", "")], None),
-            (&[], None),
-        ] {
-            assert_eq!(sdk(&headers(fields)).as_deref(), expect, "{fields:?}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! From the channel into the backlog: counts each record in Prometheus and keeps what the ledger has yet to
-//! take.
+//! From the channel into the backlog: finishes each record, counts it in Prometheus, and keeps what the
+//! ledger has yet to take.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::backlog::Backlog;
 use super::batch::Batch;
 use super::{Held, QUEUE_LEN_MAX};
 use crate::clock;
+use crate::finish::Finisher;
 use crate::shared::Shared;
 use crate::telemetry::Dropped;
 
@@ -28,6 +29,7 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 pub(super) struct Intake {
     shared: Arc<Shared>,
     records: Receiver<Held>,
+    finisher: Finisher,
     backlog: Backlog,
     bytes_max: u64,
     /// Something was dropped since the ledger last took a batch, and the log says so.
@@ -43,6 +45,7 @@ impl Intake {
         let bytes_max = shared.settings.overflow;
         Self {
             bytes_max,
+            finisher: Finisher::new(shared.settings.slo),
             shared,
             records,
             backlog: Backlog::new(bytes_max),
@@ -81,8 +84,9 @@ impl Intake {
 
     /// Empties the channel. Bounded by its length, so that it ends however fast requests end.
     pub(super) fn take(&mut self) {
-        for held in self.records.try_iter().take(QUEUE_LEN_MAX) {
-            self.shared.telemetry.observe(&held.record);
+        for mut held in self.records.try_iter().take(QUEUE_LEN_MAX) {
+            let verdict = self.finisher.finish(&mut held.record);
+            self.shared.telemetry.observe(&held.record, verdict);
             if self.backlog.push(held).is_some() {
                 self.shared.telemetry.pipeline.books.give_up(Dropped::Overflow, 1);
                 if !self.overflowing {

@@ -24,7 +24,7 @@ pub(super) struct Latency {
 // === impl Latency ===
 
 impl Latency {
-    pub(super) fn new(make: &Maker<'_>) -> Self {
+    pub(super) fn new(make: &Maker) -> Self {
         let by_model =
             |name: &str, help: &str, limits: &[f64]| make.histograms(name, help, &["model_name"], limits);
         Self {

@@ -1,6 +1,8 @@
 //! Makes metrics and registers each as it is made, under the project's prefix.
 
-use prometheus::core::Collector;
+use std::cell::RefCell;
+
+use prometheus::core::{Collector, Desc};
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
@@ -11,12 +13,17 @@ use super::books::Books;
 /// every test, never a request.
 const CONSTANT: &str = "names and labels are constants of this folder, each used once";
 
-/// The registry that metrics are made in.
-pub(super) struct Maker<'a>(pub(super) &'a Registry);
+/// The registry that metrics are made in, and what is made as it is made: a registry shows only those that
+/// have a value already.
+#[derive(Debug, Default)]
+pub(super) struct Maker {
+    pub(super) registry: Registry,
+    pub(super) made: RefCell<Vec<Desc>>,
+}
 
 // === impl Maker ===
 
-impl Maker<'_> {
+impl Maker {
     pub(super) fn histograms(
         &self,
         name: &str,
@@ -58,7 +65,12 @@ impl Maker<'_> {
     }
 
     fn keep<C: Collector + Clone + 'static>(&self, collector: C) -> C {
-        self.0.register(Box::new(collector.clone())).expect(CONSTANT);
+        self.made
+            .borrow_mut()
+            .extend(collector.desc().into_iter().cloned());
+        self.registry
+            .register(Box::new(collector.clone()))
+            .expect(CONSTANT);
         collector
     }
 }

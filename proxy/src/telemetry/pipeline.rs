@@ -29,7 +29,7 @@ pub(crate) struct Pipeline {
 // === impl Pipeline ===
 
 impl Pipeline {
-    pub(super) fn new(make: &Maker<'_>) -> Self {
+    pub(super) fn new(make: &Maker) -> Self {
         Self {
             books: make.books(),
             write_seconds: make.histogram(

@@ -9,6 +9,7 @@ use record::{
 };
 
 use super::*;
+use crate::slo::Verdict;
 
 /// A successful stream of three tokens.
 pub(crate) fn record(model: &str, outcome: Outcome) -> MetricRecord {
@@ -69,7 +70,7 @@ fn has(text: &str, line: &str) -> bool {
 #[test]
 fn a_record_is_counted_once_everywhere() {
     let telemetry = Telemetry::new("0.1.0", "abc");
-    telemetry.observe(&record("m", Outcome::Success));
+    telemetry.observe(&record("m", Outcome::Success), Verdict::default());
     let text = text(&telemetry);
     for line in [
         r#"streamgauge_requests_total{endpoint="chat",model_name="m",outcome="success",stream="true"} 1"#,
@@ -95,11 +96,12 @@ fn a_record_is_counted_once_everywhere() {
 #[test]
 fn a_model_that_no_replica_named_is_other() {
     let telemetry = Telemetry::new("0", "0");
-    telemetry.observe(&MetricRecord {
+    let refused = MetricRecord {
         status: Some(404),
         model: None,
         ..record("evil", Outcome::ClientError)
-    });
+    };
+    telemetry.observe(&refused, Verdict::default());
     let text = text(&telemetry);
     assert!(
         text.contains(r#"model_name="other",outcome="client_error""#),
@@ -113,7 +115,7 @@ fn estimates_never_enter_exact_counters() {
     let telemetry = Telemetry::new("0", "0");
     let mut estimated = record("m", Outcome::ClientCancelled);
     estimated.usage.source = UsageSource::Estimated;
-    telemetry.observe(&estimated);
+    telemetry.observe(&estimated, Verdict::default());
     assert!(
         !text(&telemetry).contains("streamgauge_generation_tokens_total{"),
         "no exact count, no counter"
@@ -121,22 +123,51 @@ fn estimates_never_enter_exact_counters() {
 }
 
 #[test]
-fn every_metric_has_a_help_text() {
+fn tokens_of_an_answer_that_nobody_got_whole_are_waste() {
     let telemetry = Telemetry::new("0", "0");
-    telemetry.observe(&record("m", Outcome::Success));
-    for family in telemetry.gather() {
-        assert!(!family.help().is_empty(), "{}", family.name());
-        assert!(family.name().starts_with("streamgauge_"), "{}", family.name());
+    let mut exact = record("m", Outcome::ClientCancelled);
+    exact.usage.source = UsageSource::Continuous;
+    let mut estimated = record("m", Outcome::TimeoutIdle);
+    estimated.usage.source = UsageSource::Estimated;
+    estimated.usage.completion = None;
+    estimated.usage.completion_estimated = Some(Tokens(5));
+    for record in [&record("m", Outcome::Success), &exact, &exact, &estimated] {
+        telemetry.observe(record, Verdict::default());
     }
+    let text = text(&telemetry);
+    for line in [
+        r#"streamgauge_wasted_tokens_total{outcome="client_cancelled",pool="default",source="exact"} 6"#,
+        r#"streamgauge_wasted_tokens_total{outcome="timeout_idle",pool="default",source="estimated"} 5"#,
+        r#"streamgauge_generation_tokens_estimated_total{model_name="m"} 5"#,
+        r#"streamgauge_generation_tokens_total{model_name="m"} 9"#,
+    ] {
+        assert!(has(&text, line), "missing {line} in\n{text}");
+    }
+    assert!(
+        !text.contains(r#"outcome="success",pool"#),
+        "what was served is no waste\n{text}"
+    );
 }
 
+/// The page of definitions names every metric, also those that have no value yet, and each has a help text.
 #[test]
 fn every_metric_is_documented() {
-    let telemetry = Telemetry::new("0", "0");
-    telemetry.observe(&record("m", Outcome::Success));
+    let make = Maker::default();
+    let _telemetry = Telemetry::made_by(&make, "0", "0");
+    let made = make.made.borrow();
+    assert!(made.len() > 30, "only {} metrics are made", made.len());
     let page = include_str!("../../../docs/metrics.md");
-    for family in telemetry.gather() {
-        let name = format!("`{}`", family.name());
-        assert!(page.contains(&name), "{name} is not in docs/metrics.md");
+    for metric in made.iter() {
+        let name = &metric.fq_name;
+        assert!(name.starts_with("streamgauge_"), "{name}");
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "{name} is not in docs/metrics.md"
+        );
+        assert!(
+            metric.help.ends_with('.'),
+            "{name} has no help text: {:?}",
+            metric.help
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use prometheus::{HistogramVec, IntCounter, IntCounterVec};
 use record::units::count_f64;
-use record::{MetricRecord, Tokens};
+use record::{MetricRecord, Outcome, Tokens};
 
 use super::buckets;
 use super::maker::Maker;
@@ -14,6 +14,8 @@ pub(super) struct TokenCounts {
     generation_per_request: HistogramVec,
     prompt: IntCounterVec,
     generation: IntCounterVec,
+    estimated: IntCounterVec,
+    wasted: IntCounterVec,
     cached: IntCounterVec,
     reasoning: IntCounterVec,
     source: IntCounterVec,
@@ -23,7 +25,7 @@ pub(super) struct TokenCounts {
 // === impl TokenCounts ===
 
 impl TokenCounts {
-    pub(super) fn new(make: &Maker<'_>) -> Self {
+    pub(super) fn new(make: &Maker) -> Self {
         let model = &["model_name"][..];
         let histogram = |name: &str, help: &str| make.histograms(name, help, model, &buckets::TOKENS);
         let counter = |name: &str, help: &str| make.counters(name, help, model);
@@ -38,6 +40,15 @@ impl TokenCounts {
             ),
             prompt: counter("prompt_tokens_total", "Prompt tokens, exact counts only."),
             generation: counter("generation_tokens_total", "Generated tokens, exact counts only."),
+            estimated: counter(
+                "generation_tokens_estimated_total",
+                "Generated tokens by estimate, for streams without usage; in no other figure.",
+            ),
+            wasted: make.counters(
+                "wasted_tokens_total",
+                "Tokens generated for answers that nobody got whole, by how the request ended.",
+                &["pool", "outcome", "source"],
+            ),
             cached: counter(
                 "prompt_tokens_cached_total",
                 "Prompt tokens read from a prefix cache, where reported.",
@@ -59,6 +70,10 @@ impl TokenCounts {
         self.source
             .with_label_values(&[model, record.usage.source.as_str()])
             .inc();
+        self.observe_waste(record);
+        if let Some(Tokens(tokens)) = record.usage.completion_estimated {
+            self.estimated.with_label_values(&[model]).inc_by(tokens);
+        }
         if !record.usage.source.is_exact() {
             return;
         }
@@ -78,6 +93,23 @@ impl TokenCounts {
                 histogram.with_label_values(&[model]).observe(count_f64(tokens));
             }
         }
+    }
+
+    fn observe_waste(&self, record: &MetricRecord) {
+        let usage = &record.usage;
+        let exact = usage.completion.filter(|_| usage.source.is_exact());
+        let (source, wasted) = match (exact, usage.completion_estimated) {
+            (Some(tokens), _) => ("exact", tokens),
+            (None, Some(tokens)) => ("estimated", tokens),
+            (None, None) => return,
+        };
+        if record.outcome == Outcome::Success || wasted == Tokens(0) {
+            return;
+        }
+        let pool = record.pool.as_deref().unwrap_or("none");
+        self.wasted
+            .with_label_values(&[pool, record.outcome.as_str(), source])
+            .inc_by(wasted.0);
     }
 
     /// The live counter of token events for a model label.

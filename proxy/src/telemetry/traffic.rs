@@ -12,6 +12,7 @@ pub(crate) struct Traffic {
     success: IntCounterVec,
     responses: IntCounterVec,
     parse_errors: IntCounterVec,
+    pub(crate) refused: IntCounterVec,
     pub(crate) upstream_errors: IntCounterVec,
     pub(crate) retries: IntCounterVec,
     pub(crate) running: IntGaugeVec,
@@ -21,7 +22,7 @@ pub(crate) struct Traffic {
 // === impl Traffic ===
 
 impl Traffic {
-    pub(super) fn new(make: &Maker<'_>) -> Self {
+    pub(super) fn new(make: &Maker) -> Self {
         Self {
             requests: make.counters(
                 "requests_total",
@@ -42,6 +43,11 @@ impl Traffic {
                 "parse_errors_total",
                 "Answers with an event that could not be read, by kind.",
                 &["kind"],
+            ),
+            refused: make.counters(
+                "connections_refused_total",
+                "Connections that ended with a refusal before there was a request, and so without a record.",
+                &["reason"],
             ),
             upstream_errors: make.counters(
                 "upstream_errors_total",

@@ -3,6 +3,7 @@
 //! A key is accepted only when something acts on it. The defaults stand here and in `conf/full.yaml`, which a
 //! test keeps equal.
 
+mod identity;
 mod ledger;
 mod pools;
 mod proxy;
@@ -10,11 +11,11 @@ mod values;
 
 use std::net::SocketAddr;
 
-use ::proxy::Settings as ProxySettings;
+use ::proxy::{Goals, Settings as ProxySettings};
 use metrics_api::Settings as ApiSettings;
 use record::Name;
 
-use self::values::secret;
+use self::values::{secret, span};
 use super::address;
 use super::node::Node;
 use super::problem::Problem;
@@ -44,6 +45,8 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
     if let Some(pools) = top.node("pools") {
         proxy.pools = vec![pools::decode(pools, problems)];
     }
+    proxy.slo = decode_slo(top.section("slo", problems), problems);
+    proxy.identity = identity::decode(top.section("identity", problems), &url, problems);
     let section = top.section("metrics_api", problems);
     let (metrics_api, proxy_url) = decode_api(section, url, problems);
     top.finish(problems);
@@ -56,6 +59,17 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
     };
     config.check_addresses(root, problems);
     config
+}
+
+/// The service goals; one that is not there is none.
+fn decode_slo(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Goals {
+    let goals = Goals {
+        ttft: section.optional("ttft", problems, span),
+        tpot: section.optional("tpot", problems, span),
+        e2e: section.optional("e2e", problems, span),
+    };
+    section.finish(problems);
+    goals
 }
 
 fn decode_api(

@@ -1,11 +1,14 @@
 //! The whole configuration as YAML: for people with secrets masked, for our own children with secrets shown.
 
+mod identity;
+
 use std::time::Duration;
 
 use proxy::{PoolSettings, UsageMode};
 use record::units::{format_bytes, format_duration};
 use saphyr::{Mapping, Scalar, Yaml, YamlEmitter};
 
+use self::identity::identity_yaml;
 use super::decode::Config;
 
 /// Whether secrets are written.
@@ -30,6 +33,8 @@ impl Config {
             ("pools", Yaml::Sequence(pools.collect())),
             ("metrics_api", self.metrics_api_yaml(secrets)),
             ("ledger", self.ledger_yaml()),
+            ("slo", self.slo_yaml()),
+            ("identity", identity_yaml(&self.proxy.identity, secrets)),
         ]);
         let mut yaml = String::new();
         // The emitter fails only where its writer fails, and a string takes everything.
@@ -55,6 +60,7 @@ impl Config {
             ),
             ("head_deadline", span(limits.head_deadline)),
             ("body_deadline", span(limits.body_deadline)),
+            ("write_deadline", span(limits.write_deadline)),
             ("idle", span(limits.idle)),
             ("grace", span(proxy.grace)),
             ("shutdown_lag", span(proxy.shutdown_lag)),
@@ -69,6 +75,16 @@ impl Config {
             ("keep", mapping([("requests", span(retention.requests))])),
             ("max_size", text(&max_size)),
             ("overflow", text(&format_bytes(self.proxy.overflow))),
+        ])
+    }
+
+    fn slo_yaml(&self) -> Yaml<'static> {
+        let goal = |goal: Option<Duration>| goal.map_or(Yaml::Value(Scalar::Null), span);
+        let goals = self.proxy.slo;
+        mapping([
+            ("ttft", goal(goals.ttft)),
+            ("tpot", goal(goals.tpot)),
+            ("e2e", goal(goals.e2e)),
         ])
     }
 
@@ -119,7 +135,7 @@ fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
     ])
 }
 
-fn mapping<const N: usize>(entries: [(&'static str, Yaml<'static>); N]) -> Yaml<'static> {
+pub(super) fn mapping<const N: usize>(entries: [(&'static str, Yaml<'static>); N]) -> Yaml<'static> {
     let mut map = Mapping::new();
     for (key, value) in entries {
         map.insert(text(key), value);
@@ -127,11 +143,11 @@ fn mapping<const N: usize>(entries: [(&'static str, Yaml<'static>); N]) -> Yaml<
     Yaml::Mapping(map)
 }
 
-fn text(text: &str) -> Yaml<'static> {
+pub(super) fn text(text: &str) -> Yaml<'static> {
     Yaml::Value(Scalar::String(text.to_owned().into()))
 }
 
-fn texts(items: &[String]) -> Yaml<'static> {
+pub(super) fn texts(items: &[String]) -> Yaml<'static> {
     Yaml::Sequence(items.iter().map(|item| text(item)).collect())
 }
 
@@ -143,7 +159,7 @@ fn span(span: Duration) -> Yaml<'static> {
     text(&format_duration(span))
 }
 
-fn secret(secret: Option<&str>, secrets: Secrets) -> Yaml<'static> {
+pub(super) fn secret(secret: Option<&str>, secrets: Secrets) -> Yaml<'static> {
     match (secret, secrets) {
         (None, _) => Yaml::Value(Scalar::Null),
         (Some(_), Secrets::Masked) => text(MASK),

@@ -104,7 +104,7 @@ fn every_complaint_names_its_line_its_key_and_the_way_out() {
         ("streamgauge.yaml:10: ledger.url: ", "sqlite://a.db"),
         (
             "streamgauge.yaml:11: colour: ",
-            "known here: ledger, proxy, pools, metrics_api",
+            "known here: ledger, proxy, pools, slo, identity, metrics_api",
         ),
     ] {
         let found = lines.iter().find(|line| line.starts_with(start));
@@ -192,4 +192,78 @@ fn masked_yaml_shows_no_secret_and_its_presence() {
 fn a_wrong_secret_is_never_repeated() {
     let lines = complaints("metrics_api: {token: 'hunter two'}\n", &Environment::default());
     assert!(!lines.concat().contains("hunter"), "{lines:?}");
+}
+
+const WHO: &str = "slo: { ttft: 2s, tpot: 50ms }\nidentity:\n  secret: 0123456789abcdef0123456789abcdef\n  \
+                   keys:\n    - { name: a, key: hunter2 }\n    - { name: b, hash: 5bdcc146bf60754e }\n    \
+                   - { name: c, sha256: \
+                   2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae }\n  \
+                   user: plain\n  user_header: X-User\n  origin: truncate\n  \
+                   trusted_proxies: [10.0.0.1/8, '::1']\n  \
+                   tags: { team: 'header:x-team', env: 'static:prod' }\n";
+
+#[test]
+fn who_asked_and_the_goals_read_back_to_the_same() {
+    let config = loaded(WHO, &Environment::default(), &Flags::default()).unwrap();
+    let identity = &config.proxy.identity;
+    assert_eq!(
+        identity.trusted_proxies[0].to_string(),
+        "10.0.0.0/8",
+        "cut to the network"
+    );
+    assert_eq!((identity.keys.len(), identity.tags.len()), (3, 2));
+    assert_eq!(config.proxy.slo.tpot, Some(Duration::from_millis(50)));
+    let (_folder, path) = file(&config.to_yaml(Secrets::Shown));
+    let again = load_resolved(&path).unwrap();
+    assert_eq!(again.proxy.identity, *identity);
+    assert_eq!(again.proxy.slo, config.proxy.slo);
+    let masked = config.to_yaml(Secrets::Masked);
+    assert!(
+        !masked.contains("hunter") && !masked.contains("0123456789abcdef"),
+        "{masked}"
+    );
+}
+
+#[test]
+fn the_secret_that_nobody_gives_is_made_beside_the_ledger() {
+    let config = loaded(
+        "ledger: {url: 'sqlite://x/a.db'}",
+        &Environment::default(),
+        &Flags::default(),
+    );
+    let made = proxy::SecretSource::Made("x/a.secret".into());
+    assert_eq!(config.unwrap().proxy.identity.secret, made);
+}
+
+#[test]
+fn what_cannot_tell_anyone_apart_is_refused_in_words() {
+    for (section, hint) in [
+        ("secret: hunter2hunter2", "openssl rand -hex 32"),
+        ("keys: [{name: a}]", "one of key, sha256 or hash"),
+        (
+            "keys: [{name: a, key: x, hash: 5bdcc146bf60754e}]",
+            "one of key, sha256 or hash",
+        ),
+        ("keys: [{name: a, sha256: abc}]", "sha256sum"),
+        ("keys: [{name: a, hash: abc}]", "16 hexadecimal digits"),
+        ("user: everything", "write hash, plain or off"),
+        ("origin: full", "write off, truncate or hash"),
+        ("trusted_proxies: [10.0.0.0/99]", "10.0.0.0/8"),
+        ("tags: {team: x-team}", "write header:x-team or static:prod"),
+        ("tags: {Team: 'static:a'}", "use 1 to 32 of a-z"),
+        ("tags: {key: 'header:Authorization'}", "carries a key"),
+        (
+            "tags: {a: 'static:x', b: 'static:x', c: 'static:x', d: 'static:x', e: 'static:x', \
+             f: 'static:x', g: 'static:x', h: 'static:x', i: 'static:x'}",
+            "at most 8",
+        ),
+    ] {
+        let lines = complaints(&format!("identity:\n  {section}\n"), &Environment::default());
+        assert!(lines[0].starts_with("streamgauge.yaml:2: identity."), "{lines:?}");
+        assert!(
+            lines.iter().any(|line| line.contains(hint)),
+            "no {hint} in {lines:?}"
+        );
+        assert!(!lines.concat().contains("hunter"), "{lines:?}");
+    }
 }

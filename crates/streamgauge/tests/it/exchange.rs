@@ -40,7 +40,11 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) async fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).await.expect("the port listens");
+        Self::over(TcpStream::connect(address).await.expect("the port listens"))
+    }
+
+    /// A client on a connection that was made elsewhere.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("an open socket");
         Self {
             stream,
@@ -80,6 +84,12 @@ impl Client {
 
     /// Reads to the end of the connection.
     pub(crate) async fn end(mut self) -> Answer {
+        self.closed().await;
+        Answer::parse(&self.got)
+    }
+
+    /// Reads to the end of the connection, whatever comes.
+    pub(crate) async fn closed(&mut self) {
         let read = timeout(DEADLINE, self.stream.read_to_end(&mut self.got)).await;
         // A reset after the answer is an end as well.
         let _reset = read.unwrap_or_else(|_| {
@@ -88,7 +98,6 @@ impl Client {
                 String::from_utf8_lossy(&self.got)
             )
         });
-        Answer::parse(&self.got)
     }
 }
 
@@ -218,11 +227,17 @@ pub(crate) fn one_token() -> Vec<u8> {
 
 /// Starts the binary in front of replicas with a configuration of its own.
 pub(crate) async fn start(upstreams: &[String], config: &str) -> Up {
+    start_with(upstreams, config, &[]).await
+}
+
+/// Starts it with more arguments.
+pub(crate) async fn start_with(upstreams: &[String], config: &str, more: &[&str]) -> Up {
     let folder = tempfile::tempdir().expect("a folder for the configuration");
     let file = folder.path().join("streamgauge.yaml");
     std::fs::write(&file, config).expect("the folder is ours");
     let file = file.display().to_string();
     let mut arguments = vec!["--config", file.as_str()];
+    arguments.extend(more);
     for upstream in upstreams {
         arguments.extend(["--upstream", upstream.as_str()]);
     }

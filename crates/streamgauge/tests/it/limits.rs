@@ -8,7 +8,7 @@ use simulator::{Scripted, Settings, Simulator, Step};
 use crate::exchange::{
     CHAT, Client, SILENT, STREAM, chunked_answer, one_token, post, record, request, start,
 };
-use crate::up::DEADLINE;
+use crate::up::{DEADLINE, ask};
 
 const SMALL: &str = "proxy: {max_body: 2KiB, max_in_flight: 1, head_deadline: 500ms, body_deadline: 500ms}";
 
@@ -150,6 +150,15 @@ async fn odd_heads_are_refused_each_with_its_status() {
         200,
         "and the door still opens"
     );
+    // These had no request, so they have no record either; they are counted.
+    let metrics = ask(&up.ops, "GET", "/metrics", "").await;
+    for reason in ["head_too_large", "http2", "tls", "head_too_slow"] {
+        let line = format!("streamgauge_connections_refused_total{{reason=\"{reason}\"}} 1");
+        assert!(
+            metrics.lines().any(|other| other == line),
+            "no {line} in {metrics}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ mod bytes;
 mod ends;
 mod exchange;
 mod limits;
+mod measures;
 mod records;
+mod secrets;
 mod supervisor;
 mod up;

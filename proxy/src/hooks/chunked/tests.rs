@@ -15,6 +15,7 @@ fn limits(body: u64) -> Limits {
         head: 1_000,
         head_deadline: Duration::from_secs(1),
         body_deadline: Duration::from_secs(1),
+        write_deadline: Duration::from_secs(60),
         idle: Duration::from_secs(1),
     }
 }

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ::proxy::{Limits, Settings as ProxySettings};
+use ::proxy::{Goals, Limits, Settings as ProxySettings};
 use record::Name;
 use record::units::parse_duration;
 
 use super::ledger::LedgerKeys;
-use super::pools;
 use super::values::{at_least_one, cores, head_bytes, label, some_bytes, span, threads};
+use super::{identity, pools};
 use crate::config::address;
 use crate::config::problem::Problem;
 use crate::config::reader::Section;
@@ -32,6 +32,7 @@ pub(super) fn decode(
         head: section.value("max_head", 32 << 10, problems, head_bytes),
         head_deadline: section.value("head_deadline", Duration::from_secs(10), problems, span),
         body_deadline: section.value("body_deadline", Duration::from_secs(60), problems, span),
+        write_deadline: section.value("write_deadline", Duration::from_secs(60), problems, span),
         idle: section.value("idle", Duration::from_secs(75), problems, span),
     };
     let grace = section.value("grace", Duration::from_secs(300), problems, parse_duration);
@@ -56,6 +57,8 @@ pub(super) fn decode(
         grace,
         shutdown_lag,
         pools: vec![pools::usual(problems)],
+        identity: identity::usual(&ledger.url),
+        slo: Goals::default(),
         ledger: ledger.url,
     };
     (settings, instance)
