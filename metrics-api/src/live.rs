@@ -146,7 +146,9 @@ pub(crate) fn worse(left: ReplicaState, right: ReplicaState) -> ReplicaState {
         ReplicaState::Up => 0,
         ReplicaState::Unknown => 1,
         ReplicaState::Draining => 2,
-        ReplicaState::Down => 3,
+        ReplicaState::HalfOpen => 3,
+        ReplicaState::Ejected => 4,
+        ReplicaState::Down => 5,
     };
     if badness(right) > badness(left) {
         right

@@ -7,6 +7,9 @@
 //!
 //! Reading costs one atomic load. Writers (a reload, discovery) hold a lock that no request ever takes.
 
+mod admission;
+mod audit;
+mod places;
 mod pool;
 
 use std::sync::Arc;
@@ -16,6 +19,8 @@ use parking_lot::Mutex;
 use record::{Name, ReplicaPulse, ReplicaState};
 use tokio::sync::watch;
 
+pub(crate) use audit::{Audit, Hold};
+pub(crate) use places::{WithReplica, count_in};
 pub(crate) use pool::Pool;
 
 use crate::replicas::{Replica, UrlError};
@@ -60,6 +65,7 @@ impl Fleet {
             .iter()
             .map(|pool| Pool::new(pool, None).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
+        pools.iter().for_each(|pool| pool.enact());
         Ok(Self {
             pools: ArcSwap::from_pointee(pools),
             leaving: Mutex::new(Vec::new()),
@@ -81,6 +87,17 @@ impl Fleet {
     pub(crate) fn members(&self) -> Vec<Member> {
         let pools = self.pools.load();
         pools.iter().flat_map(|pool| pool.members()).collect()
+    }
+
+    /// Requests that wait for a replica.
+    pub(crate) fn waiting(&self) -> u64 {
+        let waiting: usize = self.pools.load().iter().map(|pool| pool.waiting()).sum();
+        u64::try_from(waiting).unwrap_or(u64::MAX)
+    }
+
+    /// Every pool.
+    pub(crate) fn pools(&self) -> Arc<Vec<Arc<Pool>>> {
+        self.pools.load_full()
     }
 
     /// Told at each swap, from now on.
@@ -115,7 +132,8 @@ impl Fleet {
 mod tests {
     use super::pool::tests::settings;
     use super::*;
-    use record::UnixMillis;
+    use crate::clock;
+    use crate::replicas::Event;
 
     #[test]
     fn a_fleet_is_served_once_one_replica_of_any_pool_is_up() {
@@ -127,10 +145,7 @@ mod tests {
         assert_eq!(fleet.first().unwrap().name.as_ref(), "chat");
         assert!(fleet.pool("chat").is_some() && fleet.pool("audio").is_none());
         assert!(!fleet.is_served(), "nobody was probed");
-        assert!(
-            fleet.pool("embeddings").unwrap().replicas[0].probe_passed(UnixMillis(1)),
-            "news"
-        );
+        fleet.pool("embeddings").unwrap().replicas[0].learn(Event::ProbePassed, clock::now());
         assert!(fleet.is_served());
         let pulse = fleet.pulse();
         let seen: Vec<_> = pulse.iter().map(|seen| (&*seen.pool, &*seen.replica)).collect();

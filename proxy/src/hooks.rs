@@ -11,14 +11,17 @@ mod context;
 mod door;
 mod failure;
 mod headers;
+mod inquiry;
 mod ops;
 mod peer;
 mod probe;
 mod rewind;
+mod scrape;
 mod serve;
 mod stall;
 mod upload;
 mod vet;
+mod waiting;
 mod wire;
 
 use std::any::Any;
@@ -31,7 +34,7 @@ use http::{Version, header};
 use observer::{End, Forward, Framing, ObservedBody, ObservedStream, StreamKind};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{Error, HttpPeer, Result, Session};
-use pingora::proxy::{FailToProxy, ProxyHttp};
+use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext};
 use record::{Dialect, Flags};
 
 use crate::clock;
@@ -78,8 +81,8 @@ impl ProxyHttp for Hooks {
         }
     }
 
-    async fn upstream_peer(&self, _: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
-        self.choose(ctx)
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+        self.choose(session, ctx).await
     }
 
     fn fail_to_connect(&self, _: &mut Session, _: &HttpPeer, ctx: &mut Ctx, error: Box<Error>) -> Box<Error> {
@@ -140,11 +143,12 @@ impl ProxyHttp for Hooks {
 
     async fn upstream_response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
         if !response.status.is_informational() {
+            self.refused_elsewhere(session, response, ctx)?;
             self.watch(response, ctx);
         }
         Ok(())
@@ -196,7 +200,7 @@ impl ProxyHttp for Hooks {
         if let Some(bytes) = body {
             ctx.tracked.response_bytes += u64::try_from(bytes.len()).unwrap_or(0);
         }
-        ctx.count_events(&self.shared);
+        ctx.count_events(&self.shared, arrived);
         ctx.tracked.overhead += clock::now().saturating_duration_since(arrived);
         Ok(None)
     }
@@ -208,6 +212,11 @@ impl ProxyHttp for Hooks {
     /// One line for each client that leaves would drown the log; the record and the metrics tell.
     fn suppress_error_log(&self, _: &Session, ctx: &Ctx, _: &Error) -> bool {
         ctx.tracked.has_ended()
+    }
+
+    /// An attempt that is made again is counted (`retries_total`, `upstream_errors_total`), not logged.
+    fn suppress_proxy_warn_log(&self, _: &Session, _: &Ctx, _: &Error, _: ProxyWarnLogContext) -> bool {
+        true
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {

@@ -16,6 +16,7 @@ mod hooks;
 mod identity;
 mod recorder;
 mod replicas;
+mod room;
 mod routes;
 mod settings;
 mod shared;
@@ -31,6 +32,7 @@ pub use identity::{
 };
 pub use replicas::UrlError;
 pub use settings::{
-    HealthSettings, Limits, PoolSettings, ReplicaSettings, Retention, Settings, Timeouts, UsageMode,
+    HealthSettings, Limits, PoolSettings, QueueSettings, ReplicaSettings, Retention, RetrySettings, Settings,
+    Timeouts, UsageMode,
 };
 pub use slo::Goals;

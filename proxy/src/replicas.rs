@@ -1,21 +1,44 @@
-//! One replica: whether it is there, whether it takes requests, how many it has.
+//! One replica: whether it takes requests, how many it has, how it fares.
 //!
-//! Reading its state costs a few atomic loads. State changes come from the prober (`hooks/probe.rs`) and, at
-//! once, from a connection that could not be made. Which replicas there are is the fleet's knowledge
-//! (`fleet.rs`).
+//! Reading its standing costs a few atomic loads. What is learnt about it goes through one state machine
+//! ([`health`]): from the prober (`hooks/probe.rs`), and from the requests themselves. Which replicas there
+//! are is the fleet's knowledge (`fleet.rs`).
 
+mod budget;
+mod health;
+mod pace;
+mod scrape;
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 use record::{Name, ReplicaPulse, ReplicaState, UnixMillis};
 
-use crate::settings::ReplicaSettings;
+pub(crate) use budget::RetryBudget;
+pub(crate) use health::{Event, Standing};
+pub(crate) use pace::{Pace, outliers};
+pub(crate) use scrape::{LastLoad, Load};
 
-/// Most replicas that are tried for one request. Why this number: two neighbours down at once is rare, three
-/// is an outage.
-pub(crate) const TRIES_MAX: u16 = 3;
+use crate::clock;
+use crate::fleet::count_in;
+use crate::settings::{HealthSettings, ReplicaSettings};
+use health::Health;
+
+/// A replica that answered well within this time is expected back when it is away: requests may wait for it.
+/// Why this number: an inference server restarts in a minute when its weights are in the page cache.
+const EXPECTED_FOR: Duration = Duration::from_secs(60);
+
+/// Longest pause that a replica's `Retry-After` gives it here: its own figure is a guess, and ours ends
+/// earlier when it is the only one left.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// No limit, in the atomics that hold limits.
+const UNLIMITED: u64 = u64::MAX;
 
 /// One replica.
 #[derive(Debug)]
@@ -29,20 +52,37 @@ pub(crate) struct Replica {
     pub(crate) tls: bool,
     /// Where it is now; `None` until its host name is resolved.
     address: ArcSwapOption<SocketAddr>,
+    health: Mutex<Known>,
+    /// The state of `health`, for readers without a lock.
     state: AtomicU8,
+    /// The standing of `health`, for readers without a lock.
+    standing: AtomicU8,
+    /// One more good answer would change nothing in `health`.
+    settled: AtomicBool,
     changed_at: AtomicU64,
-    failures: AtomicU32,
+    /// Moments in milliseconds after `made`, plus one; 0 is never.
+    seen_ms: AtomicU64,
+    paused_until_ms: AtomicU64,
+    made: Instant,
     in_flight: AtomicU64,
+    in_flight_max: AtomicU64,
     requests: AtomicU64,
     errors: AtomicU64,
     models: ArcSwapOption<Vec<Name>>,
+    /// How long first tokens took.
+    pub(crate) pace: Pace,
+    /// What it said last about its load.
+    pub(crate) load: LastLoad,
     /// The prober is asked to look at once.
     suspect: AtomicBool,
 }
 
-/// A request that is with a replica; dropped exactly once, however the request ends.
+/// The state machine with the settings that it runs under.
 #[derive(Debug)]
-pub(crate) struct WithReplica(Arc<Replica>);
+struct Known {
+    health: Health,
+    settings: HealthSettings,
+}
 
 /// Why a replica's URL is not one.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +118,7 @@ impl Replica {
         if host.is_empty() || authority.as_str().ends_with(':') {
             return Err(refusal());
         }
+        let made = clock::now();
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
         Ok(Self {
             name: format!("{host}:{port}").into(),
@@ -86,13 +127,24 @@ impl Replica {
             host,
             port,
             tls,
+            health: Mutex::new(Known {
+                health: Health::new(),
+                settings: HealthSettings::default(),
+            }),
             state: AtomicU8::new(0),
+            standing: AtomicU8::new(Standing::Open.code()),
+            settled: AtomicBool::new(false),
             changed_at: AtomicU64::new(0),
-            failures: AtomicU32::new(0),
+            seen_ms: AtomicU64::new(0),
+            paused_until_ms: AtomicU64::new(0),
+            made,
             in_flight: AtomicU64::new(0),
+            in_flight_max: AtomicU64::new(UNLIMITED),
             requests: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             models: ArcSwapOption::empty(),
+            pace: Pace::new(),
+            load: LastLoad::new(made),
             suspect: AtomicBool::new(false),
         })
     }
@@ -124,31 +176,127 @@ impl Replica {
         self.models.store(Some(Arc::new(models)));
     }
 
-    /// Whether a new request may go to it.
-    pub(crate) fn takes_requests(&self) -> bool {
-        matches!(self.state(), ReplicaState::Unknown | ReplicaState::Up) && self.address.load().is_some()
+    /// What it may be given now; [`Standing::Gone`] while its name is not resolved.
+    pub(crate) fn standing(&self) -> Standing {
+        if self.address.load().is_none() {
+            return Standing::Gone;
+        }
+        Standing::from_code(self.standing.load(Relaxed))
     }
 
-    /// A request goes to this replica; the guard says when it is done.
-    pub(crate) fn take(self: &Arc<Self>) -> WithReplica {
-        self.in_flight.fetch_add(1, Relaxed);
-        self.requests.fetch_add(1, Relaxed);
-        WithReplica(Arc::clone(self))
+    /// The settings of its pool are these from now on.
+    pub(crate) fn settings(&self, health: &HealthSettings, in_flight_max: Option<usize>) {
+        let limit = in_flight_max.map_or(UNLIMITED, |limit| u64::try_from(limit).unwrap_or(UNLIMITED));
+        self.in_flight_max.store(limit, SeqCst);
+        self.health.lock().settings = health.clone();
+    }
+
+    /// Counts a request in; `false` when the replica is full.
+    pub(crate) fn count_in(&self) -> bool {
+        let counted = count_in(&self.in_flight, self.in_flight_max.load(SeqCst)).is_some();
+        if counted {
+            self.requests.fetch_add(1, Relaxed);
+        }
+        counted
+    }
+
+    /// Counts a request out that was counted in.
+    pub(crate) fn count_out(&self) {
+        self.in_flight.fetch_sub(1, SeqCst);
     }
 
     pub(crate) fn in_flight(&self) -> u64 {
-        self.in_flight.load(Relaxed)
+        self.in_flight.load(SeqCst)
     }
 
-    /// An attempt on this replica failed.
-    pub(crate) fn failed(&self) {
+    /// Something was learnt. A change of state is logged, a line each.
+    pub(crate) fn learn(&self, event: Event, now: Instant) {
+        if matches!(event, Event::ProbePassed | Event::Answered { .. }) {
+            self.seen_ms.store(self.millis(now), Relaxed);
+        }
+        let mut known = self.health.lock();
+        let Known { health, settings } = &mut *known;
+        let changed = health.on(event, now, settings);
+        self.publish(health);
+        let state = health.state();
+        let ejected = health.ejected_for(now);
+        drop(known);
+        if !changed {
+            return;
+        }
+        let at = u64::try_from(clock::wall().0).unwrap_or(0);
+        self.changed_at.store(at, Relaxed);
+        let name = &self.name;
+        match (state, ejected) {
+            (ReplicaState::Ejected, Some(span)) => {
+                let span = record::units::format_duration(span);
+                tracing::warn!(replica = %name, "replica {name} is out for {span}: {event}");
+            }
+            (ReplicaState::Down, _) => tracing::warn!(replica = %name, "replica {name} is out: {event}"),
+            _ => tracing::info!(replica = %name, "replica {name} is {state}: {event}"),
+        }
+    }
+
+    /// No connection could be made: out at once; the prober is asked to look.
+    pub(crate) fn unreachable(&self, now: Instant) {
         self.errors.fetch_add(1, Relaxed);
+        self.suspect.store(true, Relaxed);
+        self.learn(Event::Unreachable, now);
     }
 
-    /// No connection could be made: out at once; the prober brings it back. `true` when that is news.
-    pub(crate) fn unreachable(&self, now: UnixMillis) -> bool {
+    /// A request was answered well. Takes no lock while all is well.
+    pub(crate) fn answered(&self, trial: bool, now: Instant) {
+        if !trial && self.settled.load(Relaxed) {
+            self.seen_ms.store(self.millis(now), Relaxed);
+        } else {
+            self.learn(Event::Answered { trial }, now);
+        }
+    }
+
+    /// A request failed on it.
+    pub(crate) fn request_failed(&self, trial: bool, now: Instant) {
+        self.errors.fetch_add(1, Relaxed);
         self.suspect.store(true, Relaxed);
-        self.enter(ReplicaState::Down, now)
+        self.learn(Event::Failed { trial }, now);
+    }
+
+    /// Time has passed: an ejection may be over.
+    pub(crate) fn tick(&self, now: Instant) {
+        if self.state() == ReplicaState::Ejected {
+            self.learn(Event::Tick, now);
+        }
+    }
+
+    /// Takes the one trial of a half-open replica; `false` when another request was faster.
+    pub(crate) fn take_trial(&self) -> bool {
+        let mut known = self.health.lock();
+        let taken = known.health.take_trial();
+        self.publish(&known.health);
+        taken
+    }
+
+    /// The request that tried it ended without a result.
+    pub(crate) fn trial_over(&self) {
+        let mut known = self.health.lock();
+        known.health.trial_over();
+        self.publish(&known.health);
+    }
+
+    /// Whether it answered well not long ago: then it is worth waiting for.
+    pub(crate) fn is_expected(&self, now: Instant) -> bool {
+        let seen = self.seen_ms.load(Relaxed);
+        seen > 0 && self.millis(now).saturating_sub(seen) <= millis(EXPECTED_FOR)
+    }
+
+    /// It asked to be left alone for this time.
+    pub(crate) fn pause(&self, span: Duration, now: Instant) {
+        let until = self.millis(now).saturating_add(millis(span.min(PAUSE_MAX)));
+        self.paused_until_ms.fetch_max(until, Relaxed);
+    }
+
+    /// Whether it asked to be left alone still.
+    pub(crate) fn is_paused(&self, now: Instant) -> bool {
+        self.paused_until_ms.load(Relaxed) > self.millis(now)
     }
 
     /// Whether a probe should come before its time; asking resets it.
@@ -156,28 +304,26 @@ impl Replica {
         self.suspect.swap(false, Relaxed)
     }
 
-    /// A probe was answered. `true` when that is news.
-    pub(crate) fn probe_passed(&self, now: UnixMillis) -> bool {
-        self.failures.store(0, Relaxed);
-        self.enter(ReplicaState::Up, now)
+    /// A moment within `span` that is this replica's own: the same each time, and others have others.
+    pub(crate) fn moment(&self, span: Duration) -> Duration {
+        let mut hasher = DefaultHasher::new();
+        self.url.hash(&mut hasher);
+        let thousandth = u32::try_from(hasher.finish() % 1_000).unwrap_or(0);
+        span * thousandth / 1_000
     }
 
-    /// A probe failed; after `limit` of them in a row the replica is out. `true` when that is news.
-    pub(crate) fn probe_failed(&self, limit: u32, now: UnixMillis) -> bool {
-        let failures = self.failures.fetch_add(1, Relaxed).saturating_add(1);
-        failures >= limit.max(1) && self.enter(ReplicaState::Down, now)
+    fn publish(&self, health: &Health) {
+        let state = health.state();
+        let code = ReplicaState::ALL.iter().position(|other| *other == state);
+        let code = code.and_then(|at| u8::try_from(at).ok()).unwrap_or(0);
+        self.state.store(code, Relaxed);
+        self.standing.store(health.standing().code(), Relaxed);
+        self.settled.store(health.is_settled(), Relaxed);
     }
 
-    fn enter(&self, state: ReplicaState, now: UnixMillis) -> bool {
-        let code = ReplicaState::ALL
-            .iter()
-            .position(|other| *other == state)
-            .and_then(|at| u8::try_from(at).ok());
-        let changed = self.state.swap(code.unwrap_or(0), Relaxed) != code.unwrap_or(0);
-        if changed {
-            self.changed_at.store(u64::try_from(now.0).unwrap_or(0), Relaxed);
-        }
-        changed
+    /// A moment in milliseconds after this value was made, plus one.
+    fn millis(&self, now: Instant) -> u64 {
+        millis(now.saturating_duration_since(self.made)).saturating_add(1)
     }
 
     /// How it is, for the pulse.
@@ -196,18 +342,8 @@ impl Replica {
     }
 }
 
-// === impl WithReplica ===
-
-impl WithReplica {
-    pub(crate) const fn replica(&self) -> &Arc<Replica> {
-        &self.0
-    }
-}
-
-impl Drop for WithReplica {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
-    }
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -88,8 +88,14 @@ pub struct PoolSettings {
     pub replicas: Vec<ReplicaSettings>,
     /// The four deadlines towards a replica.
     pub timeouts: Timeouts,
-    /// The health probe.
+    /// How it is found out which replicas take requests.
     pub health: HealthSettings,
+    /// Requests that may be with its replicas at once; `None` is no limit.
+    pub max_in_flight: Option<usize>,
+    /// Room for requests that find no place at a replica.
+    pub queue: QueueSettings,
+    /// When a request is tried again.
+    pub retries: RetrySettings,
     /// Whether the usage chunk is asked for on behalf of the client.
     pub usage: UsageMode,
     /// Sent as `Authorization: Bearer` to the replicas in place of the client's.
@@ -101,6 +107,26 @@ pub struct PoolSettings {
 pub struct ReplicaSettings {
     /// `http://host:port` or `https://host:port`, without a path.
     pub url: String,
+    /// Requests that may be with it at once; `None` is no limit.
+    pub max_in_flight: Option<usize>,
+}
+
+/// Room for requests that find no place at a replica.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueSettings {
+    /// Requests that may wait; one more is refused. 0: nobody waits.
+    pub max: usize,
+    /// How long a request waits.
+    pub timeout: Duration,
+}
+
+/// When a request is tried again on another replica. Never after the first byte of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct RetrySettings {
+    /// Attempts for one request, the first one included; at least 1.
+    pub attempts: u16,
+    /// Retries that the pool may make, as a share of its requests; a few a second come on top.
+    pub percent: u32,
 }
 
 /// Deadlines towards a replica, each its own outcome.
@@ -119,7 +145,7 @@ pub struct Timeouts {
     pub keepalive: Duration,
 }
 
-/// How a replica is probed.
+/// How it is found out whether a replica takes requests.
 #[derive(Clone, Debug)]
 pub struct HealthSettings {
     /// Path of the probe (GET).
@@ -128,8 +154,21 @@ pub struct HealthSettings {
     pub interval: Duration,
     /// Time for one probe.
     pub timeout: Duration,
-    /// Failed probes in a row that take a replica out.
+    /// Passed probes in a row that bring a replica back; at least 1.
+    pub passes: u32,
+    /// Failed probes in a row that take a replica out; at least 1.
     pub failures: u32,
+    /// Failed requests in a row that eject a replica; at least 1.
+    pub eject_after: u32,
+    /// How long the first ejection lasts; the next one soon after lasts twice as long.
+    pub eject_for: Duration,
+    /// The longest ejection.
+    pub eject_max: Duration,
+    /// A replica whose median wait for a first token is so many times that of its peers is ejected; 0 ejects
+    /// nobody for that.
+    pub slow_factor: u32,
+    /// When more than this share of a pool's replicas is out, those that are only in doubt take requests.
+    pub panic_percent: u32,
 }
 
 /// Whether and how we ask for token usage that the client did not ask for.
@@ -139,4 +178,51 @@ pub enum UsageMode {
     Inject,
     /// The request is sent as it came.
     Passthrough,
+}
+
+// === impl HealthSettings ===
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self {
+            path: "/health".to_owned(),
+            interval: Duration::from_secs(2),
+            timeout: Duration::from_secs(2),
+            passes: 1,
+            failures: 3,
+            eject_after: 5,
+            eject_for: Duration::from_secs(10),
+            eject_max: Duration::from_secs(300),
+            slow_factor: 8,
+            panic_percent: 50,
+        }
+    }
+}
+
+// === impl QueueSettings ===
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self {
+            max: 1_000,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+// === impl RetrySettings ===
+
+impl RetrySettings {
+    /// Most attempts that a pool may allow. Why this number: after ten replicas have failed, it is no longer
+    /// the replicas.
+    pub const ATTEMPTS_MAX: u16 = 10;
+}
+
+impl Default for RetrySettings {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            percent: 20,
+        }
+    }
 }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crossbeam_channel::Receiver;
 use prometheus::{Encoder, ProtobufEncoder, TextEncoder};
-use record::{LedgerPulse, Pulse, ReplicaState, UnixMillis};
+use record::{LedgerPulse, Pulse, UnixMillis};
 
 use crate::clock;
-use crate::fleet::{Fleet, Member};
+use crate::fleet::{Audit, Fleet};
 use crate::identity::Identifier;
 use crate::recorder::{Held, Sink, WriterHealth};
 use crate::settings::Settings;
@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) writer_health: WriterHealth,
     /// Requests that have begun and not ended.
     pub(crate) in_flight: AtomicU64,
+    /// Compares the counts of replicas with the requests that hold a place.
+    pub(crate) audit: Audit,
     /// Open client connections.
     pub(crate) connections: AtomicUsize,
     /// A shutdown was asked for: `/readyz` says no.
@@ -51,6 +53,7 @@ impl Shared {
             sink,
             writer_health: WriterHealth::default(),
             in_flight: AtomicU64::new(0),
+            audit: Audit::default(),
             connections: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -73,7 +76,7 @@ impl Shared {
             started_at: self.started_at,
             at: clock::wall(),
             in_flight: self.in_flight.load(Relaxed),
-            waiting: 0,
+            waiting: self.fleet.waiting(),
             replicas: self.fleet.pulse(),
             ledger: Some(self.ledger_pulse()),
             families,
@@ -103,20 +106,17 @@ impl Shared {
     }
 
     fn refresh_gauges(&self) {
-        for Member { replica, .. } in self.fleet.members() {
-            let running = i64::try_from(replica.in_flight()).unwrap_or(i64::MAX);
-            self.telemetry
-                .traffic
-                .running
-                .with_label_values(&[&replica.name])
-                .set(running);
-            let up = matches!(replica.state(), ReplicaState::Up | ReplicaState::Unknown);
-            self.telemetry
-                .traffic
-                .replica_up
-                .with_label_values(&[&replica.name])
-                .set(i64::from(up));
+        let (now, replicas) = (clock::now(), self.fleet.pulse());
+        let gauges = &self.telemetry.fleet;
+        gauges.show(&replicas);
+        for pool in self.fleet.pools().iter() {
+            gauges.show_waiting(&pool.name, pool.waiting());
+            for replica in &pool.replicas {
+                gauges.show_load(&replica.name, replica.load.fresh(now));
+            }
         }
+        let counted: u64 = replicas.iter().map(|replica| replica.in_flight).sum();
+        gauges.show_difference(self.audit.compare(counted));
         self.telemetry
             .pipeline
             .refresh(&self.writer_health.state(), clock::now());

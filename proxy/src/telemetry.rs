@@ -6,6 +6,7 @@
 
 mod books;
 mod buckets;
+mod fleet;
 mod goals;
 mod labels;
 mod latency;
@@ -25,6 +26,7 @@ pub(crate) use labels::ModelLabels;
 pub(crate) use pipeline::Pipeline;
 pub(crate) use traffic::Traffic;
 
+use fleet::FleetGauges;
 use goals::GoalCounts;
 use latency::Latency;
 use maker::Maker;
@@ -39,6 +41,7 @@ pub(crate) struct Telemetry {
     tokens: TokenCounts,
     goals: GoalCounts,
     pub(crate) traffic: Traffic,
+    pub(crate) fleet: FleetGauges,
     pub(crate) pipeline: Pipeline,
 }
 
@@ -60,6 +63,7 @@ impl Telemetry {
             tokens: TokenCounts::new(make),
             goals: GoalCounts::new(make),
             traffic: Traffic::new(make),
+            fleet: FleetGauges::new(make),
             pipeline: Pipeline::new(make),
             registry: make.registry.clone(),
         }

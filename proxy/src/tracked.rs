@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use observer::{End, Forward, Observation, ObservedBody, ObservedStream, RequestFacts, Sent, outcome};
 use record::{
-    Attempts, Dialect, Endpoint, Flags, Identity, MetricRecord, Name, Outcome, Routing, UnixMillis,
+    Attempt, AttemptEnd, Attempts, Dialect, Endpoint, Flags, Identity, MetricRecord, Name, Outcome, Routing,
+    UnixMillis,
 };
 
 use crate::clock;
@@ -39,6 +40,8 @@ pub(crate) struct Tracked {
     /// The first replica was chosen (tq).
     pub(crate) admitted: Option<Instant>,
     pub(crate) attempts: u16,
+    /// The attempts that are over, once one has failed.
+    attempt_log: Vec<Attempt>,
     /// The replica of the last attempt, and when it was chosen.
     pub(crate) replica: Option<(Name, Instant)>,
     pub(crate) connect: Option<Duration>,
@@ -92,6 +95,7 @@ impl Tracked {
             pool: None,
             admitted: None,
             attempts: 0,
+            attempt_log: Vec::new(),
             replica: None,
             connect: None,
             sent: None,
@@ -109,6 +113,30 @@ impl Tracked {
     pub(crate) fn began_earlier(&mut self, began: Instant) {
         self.began_at = self.began_at.minus(self.began.saturating_duration_since(began));
         self.began = began;
+    }
+
+    /// The running attempt is over.
+    pub(crate) fn attempt_ended(&mut self, end: AttemptEnd, now: Instant) {
+        if let Some((replica, chosen)) = &self.replica {
+            self.attempt_log.push(Attempt {
+                replica: Arc::clone(replica),
+                end,
+                span: now.saturating_duration_since(*chosen),
+            });
+        }
+    }
+
+    /// Every attempt, when one of them failed.
+    fn take_attempts(&mut self, end: End, ended: Instant) -> Vec<Attempt> {
+        let last = match end {
+            End::ClientGone => AttemptEnd::ClientGone,
+            End::Abandoned => AttemptEnd::Abandoned,
+            _ => AttemptEnd::Answered,
+        };
+        if !self.attempt_log.is_empty() && self.attempt_log.len() < usize::from(self.attempts) {
+            self.attempt_ended(last, ended);
+        }
+        std::mem::take(&mut self.attempt_log)
     }
 
     /// Says how the request ended. The first word holds.
@@ -167,6 +195,7 @@ impl Tracked {
         let (seen, streamed) = Self::into_observation(std::mem::take(&mut self.answer), sent, self.whole);
         let (end, ended) = self.ended.unwrap_or_else(|| (End::Abandoned, clock::now()));
         let outcome = outcome(end, seen.ending, streamed);
+        let attempt_log = self.take_attempts(end, ended);
         let span = |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?));
         let mut times = seen.times;
         let over = if outcome == Outcome::Success {
@@ -198,7 +227,7 @@ impl Tracked {
             model: seen.model,
             replica: self.replica.take().map(|(name, _)| name),
             attempts: Attempts(self.attempts),
-            attempt_log: Vec::new(),
+            attempt_log,
             routing: Routing::default(),
             shape: self.facts.shape,
             status: self.status,

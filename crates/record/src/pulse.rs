@@ -105,6 +105,10 @@ labels! {
         Unknown = "unknown",
         /// Answers its probes.
         Up = "up",
+        /// Reachable, but its requests failed: out for a time that doubles.
+        Ejected = "ejected",
+        /// Its ejection is over; one request tries it.
+        HalfOpen = "half_open",
         /// Failed its last probes or connections.
         Down = "down",
         /// Takes no new requests by configuration.

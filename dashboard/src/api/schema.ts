@@ -537,7 +537,10 @@ export interface components {
             readonly pool: string;
             /** @description Its name. */
             readonly replica: string;
-            /** @description The worst state that a live proxy reports, in the order `down`, `draining`, `unknown`, `up`. */
+            /**
+             * @description The worst state that a live proxy reports, in the order `down`, `ejected`, `half_open`, `draining`,
+             *     `unknown`, `up`.
+             */
             readonly state: components["schemas"]["ReplicaState"];
         };
         /**
@@ -645,7 +648,7 @@ export interface components {
          * @description Whether a replica takes requests. `unknown`: not probed yet, and takes requests.
          * @enum {string}
          */
-        readonly ReplicaState: "unknown" | "up" | "down" | "draining";
+        readonly ReplicaState: "unknown" | "up" | "ejected" | "half_open" | "down" | "draining";
         /** @description One replica, as one proxy sees it. */
         readonly ReplicaView: {
             readonly changed_at: components["schemas"]["Moment"] | null;
@@ -1638,7 +1641,7 @@ export const finishReasonValues: ReadonlyArray<FlattenedDeepRequired<components>
 export const metricValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Metric"]> = ["requests", "requests_per_second", "error_rate", "goodput", "ttft_p50", "ttft_p90", "ttft_p95", "ttft_p99", "ttft_mean", "itl_mean", "itl_p50", "itl_p95", "itl_p99", "tpot_mean", "tpot_p50", "tpot_p90", "tpot_p95", "tpot_p99", "e2e_mean", "e2e_p50", "e2e_p90", "e2e_p95", "e2e_p99", "queue_p95", "overhead_p99", "prompt_tokens", "completion_tokens", "cached_tokens"];
 export const outcomeValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Outcome"]> = ["success", "client_error", "upstream_error", "stream_error", "upstream_truncated", "client_cancelled", "timeout_connect", "timeout_first_byte", "timeout_idle", "timeout_total", "rejected", "no_replica", "abandoned"];
 export const policyValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Policy"]> = ["prefix", "least-work", "round-robin", "random-two", "session"];
-export const replicaStateValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ReplicaState"]> = ["unknown", "up", "down", "draining"];
+export const replicaStateValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ReplicaState"]> = ["unknown", "up", "ejected", "half_open", "down", "draining"];
 export const responseFormatValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ResponseFormat"]> = ["text", "json_object", "json_schema", "other"];
 export const serviceTierValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ServiceTier"]> = ["auto", "default", "flex", "priority", "scale", "other"];
 export const unitValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Unit"]> = ["count", "ratio", "ms", "per_second"];

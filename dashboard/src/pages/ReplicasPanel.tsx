@@ -18,6 +18,8 @@ type Proxy = Schemas["ProxyRow"];
 const STATE_TONES: Readonly<Record<string, Tone>> = {
   up: "good",
   down: "bad",
+  ejected: "bad",
+  half_open: "warn",
   draining: "warn",
   unknown: "quiet",
 };
@@ -48,7 +50,7 @@ export function ReplicasPanel() {
               columns={columnsFor(replicas)}
               rows={replicas}
               rowKey={(row) => `${row.pool ?? ""} ${row.replica}`}
-              tone={(row) => (row.state === "down" ? "bad" : undefined)}
+              tone={(row) => (row.state === "down" || row.state === "ejected" ? "bad" : undefined)}
               selected={null}
               openLabel={(row) => `Show only ${row.replica}`}
               onOpen={(row) => {

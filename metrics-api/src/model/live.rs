@@ -53,7 +53,8 @@ pub(crate) struct LiveReplica {
     pub(crate) replica: String,
     /// Its pool.
     pub(crate) pool: String,
-    /// The worst state that a live proxy reports, in the order `down`, `draining`, `unknown`, `up`.
+    /// The worst state that a live proxy reports, in the order `down`, `ejected`, `half_open`, `draining`,
+    /// `unknown`, `up`.
     pub(crate) state: ReplicaStateWord,
     /// Requests with it now, over all live proxies.
     pub(crate) in_flight: u64,

@@ -49,8 +49,8 @@ pub(crate) struct ReplicaRow {
     /// Its pool; null when only old records name the replica.
     #[schema(required)]
     pub(crate) pool: Option<String>,
-    /// The worst state that a live proxy reports, in the order `down`, `draining`, `unknown`, `up`; null when
-    /// no live proxy knows the replica.
+    /// The worst state that a live proxy reports, in the order `down`, `ejected`, `half_open`, `draining`,
+    /// `unknown`, `up`; null when no live proxy knows the replica.
     #[schema(required)]
     pub(crate) state: Option<ReplicaStateWord>,
     /// Requests with it now, over all live proxies; null when no live proxy knows the replica.

@@ -2,12 +2,14 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
 
 use record::Name;
 
 use super::Member;
-use crate::replicas::{Replica, UrlError};
+use crate::clock;
+use crate::fleet::places::Places;
+use crate::replicas::{Replica, RetryBudget, UrlError};
 use crate::settings::{PoolSettings, Timeouts};
 
 /// A pool as one configuration has it; never changed.
@@ -18,14 +20,16 @@ pub(crate) struct Pool {
     pub(crate) replicas: Vec<Arc<Replica>>,
     connection_group: u64,
     /// What a pool of this name keeps from one configuration to the next.
-    kept: Arc<Kept>,
+    pub(super) kept: Arc<Kept>,
 }
 
 /// What outlives a pool's settings.
-#[derive(Debug, Default)]
-struct Kept {
+#[derive(Debug)]
+pub(super) struct Kept {
     /// Whose turn it is.
-    next: AtomicUsize,
+    pub(super) next: AtomicUsize,
+    pub(super) places: Arc<Places>,
+    pub(super) retries: RetryBudget,
 }
 
 // === impl Pool ===
@@ -49,25 +53,18 @@ impl Pool {
             replicas: replicas.collect::<Result<_, _>>()?,
             connection_group: connection_group(&settings.timeouts),
             settings: settings.clone(),
-            kept: before.map(|pool| Arc::clone(&pool.kept)).unwrap_or_default(),
+            kept: before.map_or_else(|| Arc::new(Kept::new(settings)), |pool| Arc::clone(&pool.kept)),
         })
     }
 
-    /// The next replica in turn that takes requests and was not `tried` for this one.
-    pub(crate) fn choose(&self, tried: &[Name]) -> Option<Arc<Replica>> {
-        let start = self.kept.next.fetch_add(1, Relaxed);
-        let len = self.replicas.len();
-        (0..len)
-            .filter_map(|step| self.replicas.get(start.wrapping_add(step) % len.max(1)))
-            .find(|replica| replica.takes_requests() && !tried.contains(&replica.name))
-            .cloned()
-    }
-
-    /// Whether another replica than the `tried` ones takes requests. Costs no replica its turn.
-    pub(crate) fn has_other(&self, tried: &[Name]) -> bool {
-        self.replicas
-            .iter()
-            .any(|replica| replica.takes_requests() && !tried.contains(&replica.name))
+    /// These settings are in force from now on, also for what outlives them.
+    pub(crate) fn enact(&self) {
+        let settings = &self.settings;
+        self.kept.places.limit(settings.max_in_flight, settings.queue.max);
+        self.kept.retries.share(settings.retries.percent);
+        for (replica, own) in self.replicas.iter().zip(&settings.replicas) {
+            replica.settings(&settings.health, own.max_in_flight);
+        }
     }
 
     /// Connections to a replica are shared within a group: they were made with the same deadlines.
@@ -81,6 +78,18 @@ impl Pool {
             pool: self.name.clone(),
             replica: Arc::clone(replica),
         })
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    fn new(settings: &PoolSettings) -> Self {
+        Self {
+            next: AtomicUsize::new(0),
+            places: Arc::new(Places::new()),
+            retries: RetryBudget::new(settings.retries.percent, clock::now()),
+        }
     }
 }
 

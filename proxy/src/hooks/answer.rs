@@ -1,5 +1,7 @@
 //! Answers that we give ourselves, in the form that the client's SDK reads.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header;
 use observer::End;
@@ -66,6 +68,59 @@ impl Refusal {
                 503,
                 "overloaded_error",
                 "too many requests in flight; try again in a second",
+            )
+        }
+    }
+
+    /// Nobody is there to take the request, and nobody is expected.
+    pub(crate) fn no_replica() -> Self {
+        Self {
+            end: End::NoReplica,
+            retry_after: Some(2),
+            ..Self::faulty(
+                503,
+                "no_replica",
+                "no replica is able to take the request; try again in a few seconds",
+            )
+        }
+    }
+
+    /// Every replica stayed full for as long as a request may wait.
+    pub(crate) fn waited(span: Duration) -> Self {
+        let span = record::units::format_duration(span);
+        Self {
+            end: End::Rejected,
+            retry_after: Some(1),
+            ..Self::faulty(
+                503,
+                "overloaded_error",
+                format!("every replica was busy for {span}; try again in a second"),
+            )
+        }
+    }
+
+    /// The room for waiting requests is full.
+    pub(crate) fn room_full() -> Self {
+        Self {
+            end: End::Rejected,
+            retry_after: Some(1),
+            ..Self::faulty(
+                503,
+                "overloaded_error",
+                "every replica is busy and too many requests wait already; try again in a second",
+            )
+        }
+    }
+
+    /// The room is full, and this key has more requests in it than the others.
+    pub(crate) fn too_many_waiting() -> Self {
+        Self {
+            end: End::Rejected,
+            retry_after: Some(1),
+            ..Self::faulty(
+                429,
+                "rate_limit_error",
+                "every replica is busy and too many requests of this key wait already; try again in a second",
             )
         }
     }

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use prometheus::IntCounter;
 use record::Name;
 
-use crate::fleet::Pool;
+use crate::fleet::{Hold, Pool};
+use crate::hooks::answer::Refusal;
 use crate::hooks::stall::Stall;
-use crate::replicas::WithReplica;
 use crate::shared::Shared;
 use crate::tracked::{Tracked, Watched};
 
@@ -24,12 +24,14 @@ pub(crate) struct Ctx {
     /// The pool that serves this request, as it was when the request came.
     pub(crate) pool: Option<Arc<Pool>>,
     pub(crate) stall: Stall,
-    /// The replica of the running attempt.
-    pub(crate) with: Option<WithReplica>,
+    /// The place at the replica of the running attempt.
+    pub(crate) with: Hold,
     /// Replicas that failed for this request.
     pub(crate) tried: Vec<Name>,
     /// The door has refused the upload with this status.
     pub(crate) refused: Option<u16>,
+    /// Why no replica was found; the client is told.
+    pub(crate) refusal: Option<Refusal>,
     /// The next attempt must not use a pooled connection: one of those was stale.
     pub(crate) fresh: bool,
     in_flight: u64,
@@ -66,9 +68,10 @@ impl Ctx {
             injected: false,
             pool: None,
             stall: Stall::default(),
-            with: None,
+            with: Hold::nothing(Arc::clone(shared)),
             tried: Vec::new(),
             refused: None,
+            refusal: None,
             fresh: false,
             in_flight: shared.in_flight.load(Relaxed),
             in_flight_max,
@@ -87,15 +90,21 @@ impl Ctx {
         self.in_flight > self.in_flight_max
     }
 
-    /// Adds the token events since the last call to the live counter.
+    /// Adds the token events since the last call to the live counter; the first one also says how fast the
+    /// replica is.
     #[inline]
-    pub(crate) fn count_events(&mut self, shared: &Shared) {
+    pub(crate) fn count_events(&mut self, shared: &Shared, now: Instant) {
         let Watched::Stream(stream) = &self.tracked.answer else {
             return;
         };
         let seen = stream.token_events();
         if seen == 0 {
             return;
+        }
+        if self.events.is_none()
+            && let (Some(sent), Some(with)) = (self.tracked.sent, self.with.get())
+        {
+            with.replica().pace.waited(now.saturating_duration_since(sent));
         }
         let (counter, counted) = self.events.get_or_insert_with(|| {
             let model = stream.model().or(self.tracked.facts.model.as_ref());

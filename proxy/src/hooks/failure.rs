@@ -6,7 +6,7 @@ use observer::End;
 use pingora::ErrorSource;
 use pingora::prelude::{Error, ErrorType, Session};
 use pingora::proxy::FailToProxy;
-use record::{Name, Outcome, TimeoutKind};
+use record::{AttemptEnd, Name, TimeoutKind};
 
 use crate::hooks::Hooks;
 use crate::hooks::answer::{Refusal, openai_error};
@@ -21,6 +21,9 @@ impl Hooks {
     /// error event.
     pub(super) async fn failed(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
         let begun = session.response_written().is_some();
+        if !begun && let Some(refusal) = ctx.refusal.take() {
+            return answer(session, ctx, &refusal).await;
+        }
         if *error.etype() == ErrorType::WriteTimedout {
             ctx.stall.add(self.shared.settings.limits.write_deadline);
         }
@@ -49,16 +52,7 @@ impl Hooks {
             ctx.tracked.end(end);
             return nothing;
         };
-        let status = refusal.status;
-        if refusal.send(session, ctx).await.is_err() {
-            return nothing;
-        }
-        // Whatever a replica was doing with this request, nobody waits for the rest of a body that was read
-        // whole.
-        FailToProxy {
-            error_code: status,
-            can_reuse_downstream: ctx.body.get().is_some(),
-        }
+        answer(session, ctx, &refusal).await
     }
 
     /// Ends a broken stream so that no client takes it for complete: an error event, and never a `[DONE]`.
@@ -94,13 +88,23 @@ impl Hooks {
     }
 }
 
+/// Answers a request that no replica has answered.
+async fn answer(session: &mut Session, ctx: &mut Ctx, refusal: &Refusal) -> FailToProxy {
+    let sent = refusal.send(session, ctx).await.is_ok();
+    FailToProxy {
+        error_code: if sent { refusal.status } else { 0 },
+        // Whatever a replica was doing with this request, nobody waits for the rest of a body that was read
+        // whole.
+        can_reuse_downstream: sent && ctx.body.get().is_some(),
+    }
+}
+
 /// How a request ended that Pingora gave up with `error`.
 fn end_of(error: &Error, begun: bool) -> End {
     if let Some(kind) = deadline(error) {
         return End::TimedOut(kind);
     }
     match (error.esource(), error.etype()) {
-        (_, ErrorType::HTTPStatus(503)) => End::NoReplica,
         (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => End::Faulty,
         (ErrorSource::Downstream, _) => End::ClientGone,
         (ErrorSource::Upstream, _) if begun => End::UpstreamBroke,
@@ -144,18 +148,23 @@ pub(super) fn deadline(error: &Error) -> Option<TimeoutKind> {
     Some(late.0)
 }
 
-/// The label for a failed attempt.
-pub(super) fn kind(error: &Error, begun: bool) -> &'static str {
+/// How an attempt failed.
+pub(super) fn kind(error: &Error, begun: bool) -> AttemptEnd {
     match deadline(error) {
-        Some(kind) => return Outcome::from(kind).as_str(),
-        None if begun => return "truncated",
+        Some(TimeoutKind::Connect) => return AttemptEnd::TimeoutConnect,
+        Some(TimeoutKind::FirstByte) => return AttemptEnd::TimeoutFirstByte,
+        Some(TimeoutKind::Idle) => return AttemptEnd::TimeoutIdle,
+        Some(TimeoutKind::Total) => return AttemptEnd::TimeoutTotal,
+        None if begun => return AttemptEnd::Truncated,
         None => {}
     }
     match error.etype() {
-        ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::HandshakeError => "tls",
-        ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed => "reset",
-        ErrorType::InvalidHTTPHeader => "malformed",
-        _ => "connect",
+        ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::HandshakeError => {
+            AttemptEnd::Tls
+        }
+        ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed => AttemptEnd::Reset,
+        ErrorType::InvalidHTTPHeader => AttemptEnd::Malformed,
+        _ => AttemptEnd::Connect,
     }
 }
 
@@ -167,14 +176,7 @@ fn refusal(end: End, error: &Error) -> Option<Refusal> {
     };
     Some(match end {
         End::ClientGone | End::Answered(_) => return None,
-        End::NoReplica => Refusal {
-            retry_after: Some(2),
-            ..refusal(
-                503,
-                "no_replica",
-                "no replica is able to take the request; try again in a few seconds",
-            )
-        },
+        End::NoReplica => Refusal::no_replica(),
         End::TimedOut(TimeoutKind::Connect) => refusal(
             504,
             "upstream_timeout",
@@ -182,7 +184,7 @@ fn refusal(end: End, error: &Error) -> Option<Refusal> {
         ),
         End::TimedOut(_) => refusal(504, "upstream_timeout", "the replica did not answer in time"),
         End::UpstreamFailed | End::UpstreamBroke => {
-            let connect = matches!(kind(error, false), "connect" | "tls");
+            let connect = matches!(kind(error, false), AttemptEnd::Connect | AttemptEnd::Tls);
             let message = if connect {
                 "no replica could be reached"
             } else {

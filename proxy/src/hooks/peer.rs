@@ -1,18 +1,26 @@
 //! Attempts: which replica, over which connection, and what follows when that fails before the first byte of
 //! the answer.
+//!
+//! An attempt is repeated only while nothing of an answer has gone to the client, and only within the pool's
+//! retry budget: on another replica when there is one. The request's body is held, so a POST is repeated as
+//! well. A pooled connection that the replica had just closed is no failure of the replica's: that attempt is
+//! repeated on a fresh connection and costs no budget.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use http::header;
 use pingora::ErrorSource;
+use pingora::http::ResponseHeader;
 use pingora::prelude::{Error, ErrorType, HttpPeer, Result, Session};
-use record::UnixMillis;
+use record::AttemptEnd;
 
 use crate::clock;
 use crate::fleet::Pool;
+use crate::hooks::answer::Refusal;
 use crate::hooks::context::Ctx;
 use crate::hooks::{Hooks, failure, wire};
-use crate::replicas::{Replica, TRIES_MAX};
+use crate::replicas::Replica;
 
 /// A request that is run twice must not cost a GPU twice: a reused connection that broke later than this
 /// after the request was sent was not stale.
@@ -24,60 +32,47 @@ static FRESH: AtomicU64 = AtomicU64::new(1);
 // === impl Hooks ===
 
 impl Hooks {
-    /// Chooses a replica for the next attempt.
-    pub(super) fn choose(&self, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+    /// Chooses a replica for the next attempt, and waits for a place at one when none is free.
+    pub(super) async fn choose(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         // The replica of a failed attempt is no longer busy with this request.
-        ctx.with = None;
-        let pool = ctx.pool.as_ref();
-        let Some((pool, replica)) = pool.and_then(|pool| Some((pool, pool.choose(&ctx.tried)?))) else {
-            return Error::e_explain(ErrorType::HTTPStatus(503), "no replica takes requests");
+        ctx.with.release();
+        let Some(pool) = ctx.pool.clone() else {
+            return Err(ctx.refuse(Refusal::no_replica()));
         };
-        let Some(peer) = peer(pool, &replica, ctx.fresh) else {
-            return Error::e_explain(ErrorType::HTTPStatus(503), "the replica's name is not resolved");
+        if ctx.tracked.attempts == 0 {
+            pool.earn_retry();
+        }
+        let with = match pool.admit(&ctx.tried, clock::now()) {
+            Some(with) => with,
+            None => self.wait(session, ctx, &pool).await?,
+        };
+        let Some(peer) = peer(&pool, with.replica(), ctx.fresh) else {
+            return Err(ctx.refuse(Refusal::no_replica()));
         };
         let now = clock::now();
         ctx.tracked.admitted.get_or_insert(now);
         ctx.tracked.attempts = ctx.tracked.attempts.saturating_add(1);
-        ctx.tracked.replica = Some((replica.name.clone(), now));
+        ctx.tracked.replica = Some((with.replica().name.clone(), now));
         ctx.tracked.connect = None;
         ctx.tracked.sent = None;
         ctx.body.rewind();
-        ctx.with = Some(replica.take());
+        ctx.with.take(with);
         Ok(Box::new(peer))
     }
 
     /// No connection: the replica is out at once, and another one is tried.
     pub(super) fn connection_failed(&self, ctx: &mut Ctx, mut error: Box<Error>) -> Box<Error> {
-        let Some(with) = &ctx.with else { return error };
-        let replica = with.replica();
-        replica.failed();
+        let now = clock::now();
+        let Some(with) = ctx.with.get() else { return error };
+        with.replica().unreachable(now);
         let kind = failure::kind(&error, false);
-        self.shared
-            .telemetry
-            .traffic
-            .upstream_errors
-            .with_label_values(&[&replica.name, kind])
-            .inc();
-        if replica.unreachable(UnixMillis(clock::wall().0)) {
-            tracing::warn!(replica = %replica.name, "replica {} is out: {kind}", replica.name);
-        }
-        ctx.tried.push(replica.name.clone());
-        let other = ctx.pool.as_ref().is_some_and(|pool| pool.has_other(&ctx.tried));
-        let again = ctx.tracked.attempts < TRIES_MAX && other;
-        if again {
-            self.shared
-                .telemetry
-                .traffic
-                .retries
-                .with_label_values(&[&replica.name, kind])
-                .inc();
-        }
+        self.count_failure(ctx, kind, now);
+        let again = self.try_again(ctx, kind, now);
         error.set_retry(again);
         error
     }
 
-    /// A connection broke. Only a pooled one that was stale is tried again, on a fresh connection to any
-    /// replica.
+    /// An attempt failed after its connection was made.
     pub(super) fn attempt_failed(
         &self,
         session: &mut Session,
@@ -85,7 +80,17 @@ impl Hooks {
         mut error: Box<Error>,
         client_reused: bool,
     ) -> Box<Error> {
-        let upstream = *error.esource() == ErrorSource::Upstream;
+        if *error.esource() != ErrorSource::Upstream {
+            error.set_retry(false);
+            return error;
+        }
+        if matches!(error.etype(), ErrorType::HTTPStatus(_)) {
+            // `refused_elsewhere` has decided.
+            return error;
+        }
+        let now = clock::now();
+        let unanswered = session.response_written().is_none();
+        let replayable = unanswered && !session.as_downstream().retry_buffer_truncated();
         let broke = matches!(
             error.etype(),
             ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed
@@ -93,34 +98,119 @@ impl Hooks {
         let early = ctx
             .tracked
             .sent
-            .is_none_or(|sent| clock::now().saturating_duration_since(sent) < STALE_AFTER);
-        let stale = upstream && broke && client_reused && early && session.response_written().is_none();
-        let replayable = !session.as_downstream().retry_buffer_truncated();
-        let again = stale && replayable && ctx.tracked.attempts < TRIES_MAX;
-        if upstream && let Some(with) = &ctx.with {
-            let replica = with.replica();
-            if again {
-                self.shared
-                    .telemetry
-                    .traffic
-                    .retries
-                    .with_label_values(&[&replica.name, "stale_connection"])
-                    .inc();
-            } else {
-                replica.failed();
-                let kind = failure::kind(&error, session.response_written().is_some());
-                self.shared
-                    .telemetry
-                    .traffic
-                    .upstream_errors
-                    .with_label_values(&[&replica.name, kind])
-                    .inc();
+            .is_none_or(|sent| now.saturating_duration_since(sent) < STALE_AFTER);
+        let kind = failure::kind(&error, !unanswered);
+        let again = if replayable && broke && client_reused && early {
+            ctx.fresh = true;
+            self.stale(ctx, kind, now)
+        } else {
+            if let Some(with) = ctx.with.get_mut() {
+                with.failed(now);
             }
-        }
-        ctx.fresh |= again;
+            ctx.fresh |= broke;
+            self.count_failure(ctx, kind, now);
+            replayable && broke && self.try_again(ctx, kind, now)
+        };
         error.set_retry(again);
         error
     }
+
+    /// The head of an answer that says to try elsewhere, while there is an elsewhere: `Err` repeats the
+    /// attempt there. Otherwise the replica's own words go to the client.
+    pub(super) fn refused_elsewhere(
+        &self,
+        session: &Session,
+        response: &ResponseHeader,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        let now = clock::now();
+        let status = response.status.as_u16();
+        let Some(with) = ctx.with.get_mut() else {
+            return Ok(());
+        };
+        with.answered(status < 500, now);
+        if !matches!(status, 429 | 502 | 503) {
+            return Ok(());
+        }
+        if let Some(pause) = retry_after(response) {
+            with.replica().pause(pause, now);
+        }
+        let replayable =
+            session.response_written().is_none() && !session.as_downstream().retry_buffer_truncated();
+        let tried = with.replica().name.clone();
+        let elsewhere = ctx
+            .pool
+            .as_ref()
+            .is_some_and(|pool| pool.has_other(&[ctx.tried.as_slice(), &[tried]].concat()));
+        if !(replayable && elsewhere && self.try_again(ctx, AttemptEnd::Status, now)) {
+            return Ok(());
+        }
+        self.count_failure(ctx, AttemptEnd::Status, now);
+        let mut error = Error::explain(
+            ErrorType::HTTPStatus(status),
+            "the replica sends requests elsewhere",
+        )
+        .into_up();
+        error.set_retry(true);
+        Err(error)
+    }
+
+    /// Whether another attempt is made; if so, the replica of this one is not asked again while there are
+    /// others.
+    fn try_again(&self, ctx: &mut Ctx, end: AttemptEnd, now: Instant) -> bool {
+        let Some(replica) = ctx.with.get().map(|with| with.replica().name.clone()) else {
+            return false;
+        };
+        ctx.tried.push(replica);
+        let Some(pool) = &ctx.pool else { return false };
+        let again = ctx.tracked.attempts < pool.settings.retries.attempts
+            && (pool.has_other(&ctx.tried) || pool.is_worth_waiting_for(now))
+            && pool.spend_retry(now);
+        if again {
+            self.count_retry(ctx, end.as_str());
+        }
+        again
+    }
+
+    /// A pooled connection that had gone stale: once more on a fresh one, to whichever replica.
+    fn stale(&self, ctx: &mut Ctx, end: AttemptEnd, now: Instant) -> bool {
+        let limit = ctx.pool.as_ref().map_or(1, |pool| pool.settings.retries.attempts);
+        let again = ctx.tracked.attempts < limit.max(2);
+        if again {
+            ctx.tracked.attempt_ended(end, now);
+            self.count_retry(ctx, "stale_connection");
+        } else {
+            self.count_failure(ctx, end, now);
+        }
+        again
+    }
+
+    fn count_retry(&self, ctx: &Ctx, reason: &str) {
+        if let Some(with) = ctx.with.get() {
+            let labels = [&*with.replica().name, reason];
+            self.shared
+                .telemetry
+                .traffic
+                .retries
+                .with_label_values(&labels)
+                .inc();
+        }
+    }
+
+    fn count_failure(&self, ctx: &mut Ctx, end: AttemptEnd, now: Instant) {
+        ctx.tracked.attempt_ended(end, now);
+        if let Some(with) = ctx.with.get() {
+            let labels = [&*with.replica().name, end.as_str()];
+            let failures = &self.shared.telemetry.traffic.upstream_errors;
+            failures.with_label_values(&labels).inc();
+        }
+    }
+}
+
+/// The pause that an answer asks for, when it does so in seconds. A date would need our clocks to agree.
+fn retry_after(response: &ResponseHeader) -> Option<Duration> {
+    let value = response.headers.get(header::RETRY_AFTER)?;
+    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// Where a request goes, and under which deadlines; `None` while the replica's name is not resolved.

@@ -1,35 +1,40 @@
 //! The prober: asks every replica whether it is there, what models it serves, and where its name points.
 //!
-//! A replica is up while it answers its probe with anything below 500: a server without that path is a server
-//! all the same.
+//! A probe passes with anything below 500: a server without that path is a server all the same. What follows
+//! from probes is decided in `replicas/health.rs`. The prober also keeps time for that state machine, gives
+//! free places to requests that wait, and compares how fast replicas answer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
 use async_trait::async_trait;
-use http::header;
-use pingora::connectors::http::Connector;
-use pingora::http::RequestHeader;
-use pingora::prelude::HttpPeer;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use record::{Name, ReplicaState};
 use serde::Deserialize;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock;
 use crate::fleet::{Member, Pool};
-use crate::replicas::Replica;
+use crate::hooks::inquiry::{Inquirer, NoAnswer, Question};
+use crate::hooks::scrape;
+use crate::replicas::{Event, Replica, outliers};
 use crate::shared::Shared;
 
 /// How often names are resolved and models are listed anew.
 const REFRESH_EVERY: Duration = Duration::from_secs(30);
 
-/// How often a probe may come early because a connection failed.
+/// How often a probe may come early because a request failed, and ejections and waiting requests are looked
+/// at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How often replicas of a pool are compared with each other.
+const COMPARE_EVERY: Duration = Duration::from_secs(10);
+
+/// Fewest first tokens of a replica between two comparisons for it to be judged.
+const COMPARED_MIN: u32 = 20;
 
 /// Largest answer of a probe that is read. Why this number: a list of 64 models has about 30 KiB.
 const ANSWER_LEN_MAX: usize = 1 << 20;
@@ -53,27 +58,32 @@ impl BackgroundService for Prober {
         let mut swaps = self.0.fleet.swaps();
         // Dropped, and so ended, with this task.
         let mut tasks = JoinSet::new();
-        let mut watched: Vec<(Member, AbortHandle)> = Vec::new();
+        let mut watched: Vec<(Member, [AbortHandle; 2])> = Vec::new();
+        let mut compare = interval(COMPARE_EVERY);
+        compare.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let members = self.0.fleet.members();
-            watched.retain(|(watched, task)| {
+            watched.retain(|(watched, tasks)| {
                 let stays = members.iter().any(|member| watched.is(member));
                 if !stays {
-                    task.abort();
+                    tasks.iter().for_each(AbortHandle::abort);
                 }
                 stays
             });
             for member in members {
                 if !watched.iter().any(|(watched, _)| watched.is(&member)) {
-                    let (shared, watched_by) = (Arc::clone(&self.0), member.clone());
-                    let task = tasks.spawn(async move { watch(&shared, &watched_by).await });
-                    watched.push((member, task));
+                    let (shared, own) = (Arc::clone(&self.0), member.clone());
+                    let probe = tasks.spawn(async move { watch(&shared, &own).await });
+                    let (shared, own) = (Arc::clone(&self.0), member.clone());
+                    let scrape = tasks.spawn(async move { scrape::watch(&shared, &own).await });
+                    watched.push((member, [probe, scrape]));
                 }
             }
             tokio::select! {
                 _ = shutdown.wait_for(|stop| *stop) => return,
                 swapped = swaps.changed() => if swapped.is_err() { return },
                 Some(_) = tasks.join_next() => {}
+                _ = compare.tick() => compare_pools(&self.0),
             }
         }
     }
@@ -81,55 +91,84 @@ impl BackgroundService for Prober {
 
 /// Probes one replica, as its pool says at each time, until it is aborted or the pool is gone.
 async fn watch(shared: &Shared, member: &Member) {
-    let connector = Connector::<()>::new(None);
+    let inquirer = Inquirer::new();
     let replica = &member.replica;
-    let (mut probed, mut refreshed) = (None::<Instant>, None::<Instant>);
+    let (mut due_at, mut refreshed) = (None::<Instant>, None::<Instant>);
     let Some(pool) = shared.fleet.pool(&member.pool) else {
         return;
     };
     let mut look = interval(LOOK_EVERY.min(pool.settings.health.interval));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let now = look.tick().await;
+        look.tick().await;
+        let now = clock::now();
         let Some(pool) = shared.fleet.pool(&member.pool) else {
             return;
         };
+        replica.tick(now);
+        pool.fill(replica);
         let health = &pool.settings.health;
-        let due = |last: Option<Instant>, every: Duration| last.is_none_or(|last| now - last >= every);
-        let refresh = due(refreshed, REFRESH_EVERY);
-        if !(refresh || due(probed, health.interval) || replica.take_suspicion()) {
+        let refresh = refreshed.is_none_or(|last| now - last >= REFRESH_EVERY);
+        if !(refresh || due_at.is_none_or(|due| now >= due) || replica.take_suspicion()) {
             continue;
         }
-        probed = Some(now);
+        // Up to a tenth later, each replica by its own share, so that they are not all asked at once.
+        due_at = now.checked_add(health.interval + replica.moment(health.interval / 10));
         if refresh {
             resolve(replica).await;
         }
-        let probe = timeout(health.timeout, get(&connector, &pool, replica, &health.path));
-        let answer = probe
-            .await
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in {:?}", health.timeout)));
-        let was_down = replica.state() != ReplicaState::Up;
-        match answer {
-            Ok((status, _)) if status < 500 => {
-                if replica.probe_passed(clock::wall()) {
-                    tracing::info!(replica = %replica.name, "replica {} is up", replica.name);
-                }
-                if refresh || was_down || replica.models().is_none() {
-                    refreshed = Some(now);
-                    list_models(&connector, shared, &pool, replica).await;
-                }
-            }
-            Ok((status, _)) => {
-                note_failure(&pool, replica, &format!("its probe was answered with {status}"));
-            }
-            Err(error) => note_failure(&pool, replica, &format!("{error:#}")),
+        let before = replica.state();
+        probe(&inquirer, &pool, replica).await;
+        let state = replica.state();
+        if state != ReplicaState::Down && (refresh || before != state || replica.models().is_none()) {
+            refreshed = Some(clock::now());
+            list_models(&inquirer, shared, &pool, replica).await;
         }
+        pool.fill(replica);
     }
 }
 
-fn note_failure(pool: &Pool, replica: &Replica, reason: &str) {
-    if replica.probe_failed(pool.settings.health.failures, clock::wall()) {
-        tracing::warn!(replica = %replica.name, "replica {} is out: {reason}", replica.name);
+async fn probe(inquirer: &Inquirer, pool: &Pool, replica: &Replica) {
+    let health = &pool.settings.health;
+    let question = Question {
+        path: &health.path,
+        limit: health.timeout,
+        len_max: ANSWER_LEN_MAX,
+        keep: None,
+    };
+    let answer = inquirer.ask(pool, replica, question).await;
+    let event = match &answer {
+        Ok(answer) if answer.status < 500 => Event::ProbePassed,
+        Err(NoAnswer::Unreachable) => Event::Unreachable,
+        Ok(_) | Err(NoAnswer::Unclear(_)) => Event::ProbeFailed,
+    };
+    let name = &replica.name;
+    match answer {
+        Ok(answer) if event == Event::ProbeFailed => {
+            tracing::debug!(replica = %name, "a probe of {name} was answered with {}", answer.status);
+        }
+        Err(NoAnswer::Unclear(reason)) => {
+            tracing::debug!(replica = %name, "a probe of {name} failed: {reason}");
+        }
+        _ => {}
+    }
+    replica.learn(event, clock::now());
+}
+
+/// Ejects the replicas whose first tokens come far later than those of their peers.
+fn compare_pools(shared: &Shared) {
+    for pool in shared.fleet.pools().iter() {
+        let waits = pool
+            .replicas
+            .iter()
+            .map(|replica| replica.pace.median(COMPARED_MIN));
+        let waits: Vec<_> = waits.collect();
+        for slow in outliers(&waits, pool.settings.health.slow_factor) {
+            if let Some(replica) = pool.replicas.get(slow) {
+                replica.learn(Event::Slow, clock::now());
+            }
+        }
+        pool.replicas.iter().for_each(|replica| replica.pace.forget());
     }
 }
 
@@ -146,55 +185,24 @@ async fn resolve(replica: &Replica) {
     }
 }
 
-async fn list_models(connector: &Connector<()>, shared: &Shared, pool: &Pool, replica: &Replica) {
-    let limit = pool.settings.health.timeout;
-    let Ok(Ok((200, body))) = timeout(limit, get(connector, pool, replica, "/v1/models")).await else {
+async fn list_models(inquirer: &Inquirer, shared: &Shared, pool: &Pool, replica: &Replica) {
+    let question = Question {
+        path: "/v1/models",
+        limit: pool.settings.health.timeout,
+        len_max: ANSWER_LEN_MAX,
+        keep: None,
+    };
+    let Ok(answer) = inquirer.ask(pool, replica, question).await else {
         return;
     };
-    if let Ok(list) = serde_json::from_slice::<ModelList>(&body) {
+    if answer.status != 200 {
+        return;
+    }
+    if let Ok(list) = serde_json::from_slice::<ModelList>(&answer.body) {
         let models: Vec<Name> = list.data.into_iter().map(|model| model.id.into()).collect();
         for model in &models {
             shared.telemetry.models.allow(model);
         }
         replica.set_models(models);
     }
-}
-
-/// One GET: the status and the body.
-async fn get(
-    connector: &Connector<()>,
-    pool: &Pool,
-    replica: &Replica,
-    path: &str,
-) -> anyhow::Result<(u16, Vec<u8>)> {
-    let address = replica.address().context("its name is not resolved")?;
-    let mut peer = HttpPeer::new(address, replica.tls, replica.host.clone());
-    peer.options.connection_timeout = Some(pool.settings.timeouts.connect);
-    let (mut session, _) = connector.get_http_session(&peer).await?;
-    let mut head = RequestHeader::build("GET", path.as_bytes(), Some(4))?;
-    head.insert_header(header::HOST, &*replica.name)?;
-    head.insert_header(
-        header::USER_AGENT,
-        concat!("streamgauge/", env!("CARGO_PKG_VERSION")),
-    )?;
-    head.insert_header(header::CONNECTION, "close")?;
-    if let Some(key) = &pool.settings.upstream_key {
-        head.insert_header(header::AUTHORIZATION, format!("Bearer {key}"))?;
-    }
-    session.write_request_header(Box::new(head)).await?;
-    session.finish_request_body().await?;
-    session.read_response_header().await?;
-    let status = session
-        .response_header()
-        .context("no response head")?
-        .status
-        .as_u16();
-    let mut body = Vec::new();
-    while let Some(piece) = session.read_response_body().await? {
-        if body.len() + piece.len() > ANSWER_LEN_MAX {
-            bail!("the answer is larger than {ANSWER_LEN_MAX} bytes");
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok((status, body))
 }

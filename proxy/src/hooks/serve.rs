@@ -29,8 +29,7 @@ use crate::hooks::probe::Prober;
 use crate::hooks::wire::Wires;
 use crate::hooks::{Hooks, door};
 use crate::recorder::WriterThread;
-use crate::replicas::TRIES_MAX;
-use crate::settings::Settings;
+use crate::settings::{RetrySettings, Settings};
 use crate::shared::Shared;
 use crate::sockets;
 
@@ -112,7 +111,8 @@ fn server_conf(settings: &Settings) -> ServerConf {
         // A bound only: the process leaves as soon as the last request is done.
         grace_period_seconds: Some(grace),
         graceful_shutdown_timeout_seconds: Some(1),
-        max_retries: usize::from(TRIES_MAX),
+        // A bound only: each pool has its own limit below it.
+        max_retries: usize::from(RetrySettings::ATTEMPTS_MAX),
         upstream_keepalive_pool_size: POOL_PER_THREAD,
         // Longer timeouts use tokio's timers, which are removed when they are cancelled.
         fast_timeout_to_tokio_threshold_seconds: Some(30),

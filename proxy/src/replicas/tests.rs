@@ -3,10 +3,12 @@
 use super::*;
 
 fn replica(url: &str) -> Result<Replica, UrlError> {
-    Replica::new(&ReplicaSettings { url: url.to_owned() })
+    let settings = ReplicaSettings {
+        url: url.to_owned(),
+        max_in_flight: None,
+    };
+    Replica::new(&settings)
 }
-
-const NOW: UnixMillis = UnixMillis(1_000);
 
 #[test]
 fn urls_are_read_and_nonsense_is_refused_with_the_form() {
@@ -48,27 +50,86 @@ fn urls_are_read_and_nonsense_is_refused_with_the_form() {
 }
 
 #[test]
-fn probes_take_a_replica_out_only_after_their_limit() {
+fn readers_without_a_lock_see_what_was_learnt() {
+    let now = clock::now();
     let replica = replica("http://10.0.0.1:1").unwrap();
-    assert!(!replica.probe_failed(3, NOW));
-    assert!(!replica.probe_failed(3, NOW));
-    assert_eq!(replica.state(), ReplicaState::Unknown);
-    assert!(replica.probe_failed(3, NOW));
-    assert_eq!(replica.state(), ReplicaState::Down);
-    assert!(replica.probe_passed(NOW));
-    assert!(!replica.probe_failed(3, NOW), "the count starts anew");
+    assert_eq!(
+        (replica.state(), replica.standing()),
+        (ReplicaState::Unknown, Standing::Open)
+    );
+    for _ in 0..3 {
+        replica.learn(Event::ProbeFailed, now);
+    }
+    assert_eq!(
+        (replica.state(), replica.standing()),
+        (ReplicaState::Down, Standing::Doubtful),
+        "three failed probes are the default"
+    );
+    replica.learn(Event::ProbePassed, now);
+    assert_eq!(replica.standing(), Standing::Open);
+    replica.unreachable(now);
+    assert_eq!(replica.standing(), Standing::Gone);
+    assert!(
+        replica.take_suspicion() && !replica.take_suspicion(),
+        "the prober is asked once"
+    );
 }
 
 #[test]
-fn in_flight_counts_every_guard_once() {
-    let replica = Arc::new(replica("http://10.0.0.1:1").unwrap());
-    let guards: Vec<_> = (0..5).map(|_| replica.take()).collect();
-    assert_eq!(replica.in_flight(), 5);
-    drop(guards);
-    assert_eq!(replica.in_flight(), 0);
+fn failed_requests_eject_and_one_that_goes_well_brings_back() {
+    let now = clock::now();
+    let replica = replica("http://10.0.0.1:1").unwrap();
+    replica.answered(false, now);
+    for _ in 0..5 {
+        assert_eq!(replica.standing(), Standing::Open);
+        replica.request_failed(false, now);
+    }
+    assert_eq!(replica.state(), ReplicaState::Ejected);
+    replica.tick(now);
+    assert_eq!(replica.state(), ReplicaState::Ejected, "not before its time");
+    replica.tick(now + Duration::from_secs(10));
+    assert!(replica.take_trial() && !replica.take_trial());
+    replica.answered(true, now);
+    assert_eq!(
+        (replica.state(), replica.standing()),
+        (ReplicaState::Up, Standing::Open)
+    );
+}
+
+#[test]
+fn a_replica_is_waited_for_only_when_it_was_seen_well_not_long_ago() {
+    let replica = replica("http://10.0.0.1:1").unwrap();
+    let now = clock::now();
+    assert!(!replica.is_expected(now), "never seen");
+    replica.learn(Event::ProbePassed, now);
+    replica.unreachable(now);
+    assert!(replica.is_expected(now + EXPECTED_FOR));
+    assert!(!replica.is_expected(now + EXPECTED_FOR * 2));
+}
+
+#[test]
+fn a_pause_ends_and_is_never_long() {
+    let replica = replica("http://10.0.0.1:1").unwrap();
+    let now = clock::now();
+    assert!(!replica.is_paused(now));
+    replica.pause(Duration::from_secs(2), now);
+    assert!(replica.is_paused(now + Duration::from_secs(1)));
+    assert!(!replica.is_paused(now + Duration::from_secs(2)));
+    replica.pause(Duration::from_hours(1), now);
+    assert!(!replica.is_paused(now + PAUSE_MAX));
+}
+
+#[test]
+fn a_replica_counts_to_its_limit() {
+    let replica = replica("http://10.0.0.1:1").unwrap();
+    replica.settings(&HealthSettings::default(), Some(2));
+    assert!(replica.count_in() && replica.count_in());
+    assert!(!replica.count_in());
+    replica.count_out();
+    assert!(replica.count_in());
     let pulse = replica.pulse(&"default".into());
     assert_eq!(
         (pulse.requests_total, pulse.in_flight, pulse.changed_at),
-        (5, 0, None)
+        (3, 2, None)
     );
 }

@@ -1,11 +1,11 @@
-//! Counters of requests, answers, attempts and replicas.
+//! Counters of requests, answers and attempts.
 
-use prometheus::{IntCounterVec, IntGaugeVec};
+use prometheus::IntCounterVec;
 use record::{FinishReason, Flags, MetricRecord, Outcome};
 
 use super::maker::Maker;
 
-/// What came, how it ended, and how the replicas are.
+/// What came, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     requests: IntCounterVec,
@@ -15,8 +15,6 @@ pub(crate) struct Traffic {
     pub(crate) refused: IntCounterVec,
     pub(crate) upstream_errors: IntCounterVec,
     pub(crate) retries: IntCounterVec,
-    pub(crate) running: IntGaugeVec,
-    pub(crate) replica_up: IntGaugeVec,
 }
 
 // === impl Traffic ===
@@ -58,16 +56,6 @@ impl Traffic {
                 "retries_total",
                 "Attempts after the first, by the replica that failed before and the reason.",
                 &["replica", "reason"],
-            ),
-            running: make.gauges(
-                "num_requests_running",
-                "Requests that are with a replica.",
-                &["replica"],
-            ),
-            replica_up: make.gauges(
-                "replica_up",
-                "Whether the replica takes requests: 1 or 0.",
-                &["replica"],
             ),
         }
     }

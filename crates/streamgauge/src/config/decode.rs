@@ -7,6 +7,7 @@ mod identity;
 mod ledger;
 mod pools;
 mod proxy;
+mod resilience;
 mod values;
 
 use std::net::SocketAddr;

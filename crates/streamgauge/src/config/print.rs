@@ -4,7 +4,7 @@ mod identity;
 
 use std::time::Duration;
 
-use proxy::{PoolSettings, UsageMode};
+use proxy::{HealthSettings, PoolSettings, UsageMode};
 use record::units::{format_bytes, format_duration};
 use saphyr::{Mapping, Scalar, Yaml, YamlEmitter};
 
@@ -100,14 +100,17 @@ impl Config {
 }
 
 fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
-    let urls: Vec<String> = pool.replicas.iter().map(|replica| replica.url.clone()).collect();
+    let replicas = pool.replicas.iter().map(|replica| match replica.max_in_flight {
+        None => text(&replica.url),
+        Some(limit) => mapping([("url", text(&replica.url)), ("max_in_flight", number(limit))]),
+    });
     let usage = match pool.usage {
         UsageMode::Inject => "inject",
         UsageMode::Passthrough => "passthrough",
     };
     mapping([
         ("name", text(&pool.name)),
-        ("replicas", texts(&urls)),
+        ("replicas", Yaml::Sequence(replicas.collect())),
         (
             "timeouts",
             mapping([
@@ -118,20 +121,39 @@ fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
                 ("keepalive", span(pool.timeouts.keepalive)),
             ]),
         ),
+        ("health", health_yaml(&pool.health)),
+        ("max_in_flight", limit(pool.max_in_flight)),
         (
-            "health",
+            "queue",
             mapping([
-                ("path", text(&pool.health.path)),
-                ("interval", span(pool.health.interval)),
-                ("timeout", span(pool.health.timeout)),
-                (
-                    "failures",
-                    Yaml::Value(Scalar::Integer(pool.health.failures.into())),
-                ),
+                ("max", number(pool.queue.max)),
+                ("timeout", span(pool.queue.timeout)),
+            ]),
+        ),
+        (
+            "retries",
+            mapping([
+                ("attempts", count(pool.retries.attempts)),
+                ("percent", count(pool.retries.percent)),
             ]),
         ),
         ("usage", text(usage)),
         ("upstream_key", secret(pool.upstream_key.as_deref(), secrets)),
+    ])
+}
+
+fn health_yaml(health: &HealthSettings) -> Yaml<'static> {
+    mapping([
+        ("path", text(&health.path)),
+        ("interval", span(health.interval)),
+        ("timeout", span(health.timeout)),
+        ("passes", count(health.passes)),
+        ("failures", count(health.failures)),
+        ("eject_after", count(health.eject_after)),
+        ("eject_for", span(health.eject_for)),
+        ("eject_max", span(health.eject_max)),
+        ("slow_factor", count(health.slow_factor)),
+        ("panic_percent", count(health.panic_percent)),
     ])
 }
 
@@ -153,6 +175,15 @@ pub(super) fn texts(items: &[String]) -> Yaml<'static> {
 
 fn number(count: usize) -> Yaml<'static> {
     Yaml::Value(Scalar::Integer(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+fn count(count: impl Into<i64>) -> Yaml<'static> {
+    Yaml::Value(Scalar::Integer(count.into()))
+}
+
+/// A limit; empty when there is none.
+fn limit(limit: Option<usize>) -> Yaml<'static> {
+    limit.map_or_else(|| text(""), number)
 }
 
 fn span(span: Duration) -> Yaml<'static> {

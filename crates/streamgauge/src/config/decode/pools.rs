@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ::proxy::{HealthSettings, PoolSettings, ReplicaSettings, Timeouts, UsageMode};
+use ::proxy::{PoolSettings, ReplicaSettings, Timeouts, UsageMode};
 use record::Name;
 
-use super::values::{absolute_path, at_least_one, label, secret, span, usage_mode};
+use super::resilience;
+use super::values::{at_least_one, label, secret, span, usage_mode};
 use crate::config::address;
 use crate::config::node::{Node, Origin, Value};
 use crate::config::problem::Problem;
@@ -55,6 +56,7 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
     let usual = || {
         vec![ReplicaSettings {
             url: "http://127.0.0.1:8000".to_owned(),
+            max_in_flight: None,
         }]
     };
     let replicas = pool.node("replicas");
@@ -72,15 +74,10 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
     };
     times.finish(problems);
 
-    let mut probe = pool.section("health", problems);
-    let health = HealthSettings {
-        path: probe.value("path", "/health".to_owned(), problems, absolute_path),
-        interval: probe.value("interval", Duration::from_secs(2), problems, span),
-        timeout: probe.value("timeout", Duration::from_secs(2), problems, span),
-        failures: probe.value("failures", 3, problems, at_least_one),
-    };
-    probe.finish(problems);
-
+    let health = resilience::health(pool.section("health", problems), problems);
+    let max_in_flight = pool.optional("max_in_flight", problems, at_least_one);
+    let queue = resilience::queue(pool.section("queue", problems), problems);
+    let retries = resilience::retries(pool.section("retries", problems), problems);
     let usage = pool.value("usage", UsageMode::Inject, problems, usage_mode);
     let upstream_key = pool.optional("upstream_key", problems, secret);
     pool.finish(problems);
@@ -89,6 +86,9 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
         replicas,
         timeouts,
         health,
+        max_in_flight,
+        queue,
+        retries,
         usage,
         upstream_key,
     }
@@ -98,9 +98,11 @@ fn decode_replicas(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<
     let mut replicas: Vec<ReplicaSettings> = Vec::new();
     for (nth, item) in items(node).iter().enumerate() {
         let path = format!("{path}[{nth}]");
+        let mut max_in_flight = None;
         let url = if matches!(item.value, Value::Map(_)) {
             let mut replica = Section::of(path.clone(), Some(item), problems);
             let url = replica.optional("url", problems, address::replica);
+            max_in_flight = replica.optional("max_in_flight", problems, at_least_one);
             replica.finish(problems);
             url
         } else {
@@ -115,7 +117,7 @@ fn decode_replicas(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<
                 message,
             });
         } else {
-            replicas.push(ReplicaSettings { url });
+            replicas.push(ReplicaSettings { url, max_in_flight });
         }
     }
     if replicas.is_empty() && problems.is_empty() {
