@@ -25,6 +25,7 @@ from play import Scene, play_all
 from replicas import Replica, llama_model, start_llama, start_vllm
 from report import Report
 from totals import check_totals
+from truth import check_truth
 
 # Replicas of each kind: the smallest number with a choice in it.
 REPLICAS = 2
@@ -55,6 +56,7 @@ def test_server(server: Server, start: Start, prepare: Callable[[], object], rep
             report.header()
             scene = Scene(server, gauge, replicas, report, logs)
             play_all(scene)
+            check_truth(scene)
             check_totals(scene)
             check_bytes(server, replicas[0], report, logs)
             check_endings(scene)

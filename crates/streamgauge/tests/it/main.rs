@@ -6,6 +6,7 @@ mod ends;
 mod exchange;
 mod limits;
 mod measures;
+mod outcomes;
 mod records;
 mod secrets;
 mod supervisor;
