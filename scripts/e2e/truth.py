@@ -1,4 +1,4 @@
-"""What the records say against what the servers measure of themselves: prefill and decode, and the sum of all tokens."""
+"""What the records say against what the servers measure of themselves: prefill, decode, and the sum of all tokens."""
 
 from __future__ import annotations
 
