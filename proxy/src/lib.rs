@@ -32,7 +32,7 @@ pub use identity::{
 };
 pub use replicas::UrlError;
 pub use settings::{
-    HealthSettings, Limits, PoolSettings, QueueSettings, ReplicaSettings, Retention, RetrySettings, Settings,
-    Timeouts, UsageMode,
+    BackupSettings, HealthSettings, Limits, PoolSettings, QueueSettings, ReplicaSettings, Retention,
+    RetrySettings, Settings, Timeouts, UsageMode,
 };
 pub use slo::Goals;

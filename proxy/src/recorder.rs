@@ -9,6 +9,7 @@
 //! `finished == written + queued + dropped` holds at all times.
 
 mod backlog;
+mod backups;
 mod batch;
 mod health;
 mod intake;
@@ -22,6 +23,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use prometheus::IntCounter;
 use record::MetricRecord;
 
+pub(crate) use backups::BackupThread;
 pub(crate) use health::{WriterHealth, WriterState};
 pub(crate) use writer::WriterThread;
 

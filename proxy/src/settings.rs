@@ -1,8 +1,10 @@
 //! What the proxy is told at start: plain values, already checked. The binary reads files, flags and
 //! environment.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use ledger::Keep;
 use record::Name;
 
 use crate::identity::IdentitySettings;
@@ -43,10 +45,23 @@ pub struct Settings {
     /// Memory in bytes for records that the ledger does not take at present; beyond it rows are dropped and
     /// counted.
     pub overflow: u64,
+    /// When the ledger is backed up, and where to.
+    pub backup: BackupSettings,
     /// How long requests are kept in the ledger.
     pub retention: Retention,
     /// The source revision of the binary, for `streamgauge_build_info`; may be empty.
     pub revision: String,
+}
+
+/// Scheduled backups.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BackupSettings {
+    /// Time between two; `None` makes none.
+    pub every: Option<Duration>,
+    /// The folder they go to.
+    pub to: PathBuf,
+    /// How many stay; at least 1.
+    pub keep: usize,
 }
 
 /// What goes from the ledger, and when. Sums and percentiles of longer windows stay: they live in rollups.
@@ -56,6 +71,20 @@ pub struct Retention {
     pub requests: Duration,
     /// Size of the ledger in bytes beyond which the oldest requests go before their time; `None` is no limit.
     pub max_size: Option<u64>,
+}
+
+// === impl Retention ===
+
+impl Retention {
+    /// The same in the ledger's words.
+    #[must_use]
+    pub fn keep(self) -> Keep {
+        Keep {
+            requests: self.requests,
+            max_bytes: self.max_size,
+            ..Keep::default()
+        }
+    }
 }
 
 /// Limits of the front door. Each one answers with its own status.

@@ -213,6 +213,34 @@ pub async fn examine(path: &Path) -> Result<u64, BackupError> {
     }
 }
 
+/// What SQLite finds in a file, page by page; with `indexes`, also whether these tell what their tables hold.
+/// Empty when it is sound.
+pub(crate) async fn integrity(path: &Path, indexes: bool) -> Result<Vec<String>, BackupError> {
+    if FileIdentity::of(path).is_none() {
+        return Err(BackupError::Missing {
+            path: path.to_owned(),
+        });
+    }
+    let text = if indexes {
+        "PRAGMA integrity_check(20)"
+    } else {
+        "PRAGMA quick_check(20)"
+    };
+    let findings = async {
+        let mut connection = read_only(path).await?;
+        let _stop = Stop::over(&mut connection).await?;
+        let findings: Vec<(String,)> = sqlx::query_as(text).fetch_all(&mut connection).await?;
+        connection.close().await?;
+        Ok::<_, sqlx::Error>(findings)
+    };
+    let findings = findings.await.map_err(|error| BackupError::Unsound {
+        path: path.to_owned(),
+        finding: error.to_string(),
+    })?;
+    let findings = findings.into_iter().map(|(finding,)| finding);
+    Ok(findings.filter(|finding| finding != "ok").collect())
+}
+
 async fn copy(
     connection: &mut SqliteConnection,
     target: &Path,
@@ -240,7 +268,8 @@ async fn copy(
     }
 }
 
-async fn read_only(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+/// A connection that changes nothing and is in nobody's way.
+pub(crate) async fn read_only(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
     SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)

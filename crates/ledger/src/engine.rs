@@ -250,6 +250,20 @@ impl Session {
         }
     }
 
+    /// When the oldest stored request that began at `from` or later began.
+    pub(crate) async fn oldest(&mut self, from: UnixMillis) -> Result<Option<UnixMillis>, QueryError> {
+        match self {
+            Self::Sqlite(session) => session.oldest(from).await,
+        }
+    }
+
+    /// How many stored requests began in `[from, to)`.
+    pub(crate) async fn tally(&mut self, window: (UnixMillis, UnixMillis)) -> Result<u64, QueryError> {
+        match self {
+            Self::Sqlite(session) => session.tally(window).await,
+        }
+    }
+
     /// Calls `each` with the sheets of all writers in a slice and the begin of their bucket.
     pub(crate) async fn sheets(
         &mut self,

@@ -69,8 +69,10 @@ pub enum OpenError {
         /// Its version.
         found: String,
     },
-    /// A corrupt file could not be moved aside.
-    #[error("the ledger `{path}` is corrupt and cannot be moved aside; move it by hand")]
+    /// The file could not be moved aside: a corrupt one, or one that a backup takes the place of.
+    #[error(
+        "the ledger `{path}` cannot be moved aside; move it by hand, with the -wal and -shm files beside it"
+    )]
     MoveAside {
         /// The ledger.
         path: PathBuf,

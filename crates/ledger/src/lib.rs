@@ -4,6 +4,7 @@
 //! [`Reader`] answers questions about windows of time from any other process. Neither reads a clock.
 
 mod answer;
+mod audit;
 mod backup;
 mod cell;
 mod codes;
@@ -16,11 +17,13 @@ mod identifier;
 mod packed;
 mod question;
 mod reader;
+mod restore;
 mod retention;
 mod rollup;
 mod sheet;
 mod spread;
 mod sqlite;
+mod statistics;
 mod varint;
 mod words;
 mod writer;
@@ -29,10 +32,13 @@ pub use answer::{
     BreakdownRow, Distribution, FACET_VALUES_MAX, Facets, Goodput, RequestsPage, Series, Summary, Timeseries,
     TokenSums,
 };
+pub use audit::{Audit, AuditError, AuditStep, Depth, TierAudit, audit};
 pub use backup::{Backup, BackupError, BackupFolder, BackupStep, Thinned, backup, examine};
 pub use error::{AppendError, OpenError, QueryError};
 pub use question::{Filter, PAGE_LIMIT_MAX, POINTS_MAX, Page, Query};
 pub use reader::Reader;
+pub use restore::{Restored, restore};
 pub use retention::{Keep, Pruned};
+pub use statistics::{Statistics, TableSize, TierSize, statistics};
 pub use words::{By, Dimension, Metric, Unit};
 pub use writer::{Writer, WriterHealth};

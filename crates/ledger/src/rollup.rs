@@ -86,6 +86,17 @@ impl Cube {
         }
     }
 
+    /// What it tells apart, for people.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Route => "route",
+            Self::Key => "key",
+            Self::User => "user",
+            Self::Tag => "tag",
+        }
+    }
+
     /// Widths of its tiers, finest first. Users are many: a minute of one user is a single request, which the
     /// row of that request tells already.
     pub(crate) fn tiers(self) -> &'static [i64] {

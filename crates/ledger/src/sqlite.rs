@@ -15,6 +15,18 @@ mod session;
 mod sheets;
 mod store;
 
+use std::path::PathBuf;
+
+use crate::error::OpenError;
+
 pub(crate) use opening::CORRUPT;
 pub(crate) use session::{Connections, Session};
 pub(crate) use store::Store;
+
+/// The file of a ledger; `None` when its URL is that of another engine.
+pub(crate) fn path_of(url: &str) -> Result<Option<PathBuf>, OpenError> {
+    if url.starts_with("postgres") {
+        return Ok(None);
+    }
+    Ok(Some(location::Location::parse(url)?.path().to_owned()))
+}

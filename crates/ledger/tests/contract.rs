@@ -1,6 +1,8 @@
 //! The promises of the ledger, tested from outside through files on disk.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+#[path = "contract/audits.rs"]
+mod audits;
 #[path = "contract/backups.rs"]
 mod backups;
 #[path = "contract/faults.rs"]

@@ -85,6 +85,10 @@ pub struct LedgerPulse {
     pub file_bytes: Option<u64>,
     /// Bytes of its write-ahead log; `None` where there is none.
     pub wal_bytes: Option<u64>,
+    /// When this process last began a scheduled backup that is whole; `None` before the first.
+    pub last_backup_at: Option<UnixMillis>,
+    /// Why the last attempt failed; `None` after a good one.
+    pub backup_error: Option<String>,
 }
 
 /// Why nothing can be written.

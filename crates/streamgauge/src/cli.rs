@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Flags;
+use crate::ledger_command::{BackupOptions, LedgerCommand};
 
 const ABOUT: &str = "Measures every request in front of vLLM and other OpenAI-compatible servers";
 
@@ -26,6 +27,8 @@ Examples:
           everything from a file
   streamgauge check --config streamgauge.yaml
           is the file right, and what does it come to?
+  streamgauge backup backups/today.db
+          copy the ledger while everything runs
   streamgauge proxy --config streamgauge.yaml
           only the proxy, as in a container; `metrics-api` is the other half
 
@@ -34,7 +37,8 @@ Signals to `up`:
   SIGHUP             read the configuration again and replace the proxy without losing a request
   SIGQUIT, SIGUSR2   the same, after the binary was replaced
 
-Exit code: 0 after a signal, 1 when something failed at run time, 2 when the configuration is wrong.";
+Exit code: 0 after a signal or when all is done, 1 when something failed at run time, 2 when the
+configuration is wrong, 3 when `ledger check` found something.";
 
 /// Version and git revision, from `build.rs`.
 pub(crate) const VERSION: &str = env!("STREAMGAUGE_VERSION");
@@ -64,6 +68,11 @@ pub(crate) enum Command {
     MetricsApi(ApiOptions),
     /// Check the configuration and print it in full, with secrets masked
     Check(Options),
+    /// Copy the ledger to a file, also while it is written to
+    Backup(BackupOptions),
+    /// Check, measure, prune or restore the ledger
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Run simulated vLLM replicas, for a look without a GPU and for tests
     Simulate(Box<Simulate>),
 }
@@ -168,6 +177,8 @@ impl Command {
             Self::Up(options) | Self::Check(options) => &options.log,
             Self::Proxy(options) => &options.options.log,
             Self::MetricsApi(options) => &options.child.options.log,
+            Self::Backup(options) => options.log(),
+            Self::Ledger(command) => command.log(),
             Self::Simulate(options) => &options.log,
         }
     }

@@ -1,9 +1,12 @@
-//! The clock of the supervisor: the only place of this crate that reads one.
+//! The clocks of the binary: the only place of this crate that reads one.
 //!
-//! It exists to say how long a child has lived. Everything that decides with time takes a `Duration` or an
-//! `Instant` as an argument, so that tests choose it.
+//! They say how long a child has lived, and what is past its time. Everything that decides with time takes a
+//! value as an argument, so that tests choose it.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use record::UnixMillis;
+use record::units::duration_ms_i64;
 
 /// This moment on the monotonic clock.
 #[expect(
@@ -12,4 +15,15 @@ use std::time::Instant;
 )]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// This moment on the wall clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place of this crate that reads the clock"
+)]
+pub(crate) fn wall() -> UnixMillis {
+    UnixMillis(duration_ms_i64(
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+    ))
 }

@@ -13,6 +13,11 @@ pub(crate) enum Failure {
     Config(Problems),
     /// Something failed at run time; exit code 1.
     Runtime(anyhow::Error),
+    /// A check was made and found something; exit code 3. The findings are printed already.
+    Findings {
+        /// How many.
+        count: usize,
+    },
     /// A child ended during the start and has said why; its exit code, or 1 when it died by a signal.
     Child {
         /// The child's name.
@@ -34,6 +39,7 @@ impl Failure {
         }
         match self {
             Self::Config(_) | Self::Child { code: Some(2), .. } => ExitCode::from(2),
+            Self::Findings { .. } => ExitCode::from(3),
             Self::Runtime(_) | Self::Child { .. } => ExitCode::FAILURE,
         }
     }
@@ -45,6 +51,7 @@ impl fmt::Display for Failure {
             Self::Config(problems) => problems.fmt(f),
             // One line even if a source's own text has several.
             Self::Runtime(error) => f.write_str(&format!("{error:#}").replace('\n', "; ")),
+            Self::Findings { count } => write!(f, "the ledger is not sound: {count} findings"),
             Self::Child {
                 name,
                 code: Some(code),

@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod config;
 mod failure;
+mod ledger_command;
 mod logging;
 mod preflight;
 mod supervisor;
@@ -38,6 +39,8 @@ fn main() -> ExitCode {
         Command::Proxy(options) => children::proxy(options, &env),
         Command::MetricsApi(options) => children::metrics_api(options, &env),
         Command::Check(options) => check(options, &env),
+        Command::Backup(options) => ledger_command::backup(options, &env),
+        Command::Ledger(command) => ledger_command::ledger(command, &env),
         Command::Simulate(options) => simulate(options),
     };
     match outcome {

@@ -28,7 +28,7 @@ use crate::hooks::ops::Ops;
 use crate::hooks::probe::Prober;
 use crate::hooks::wire::Wires;
 use crate::hooks::{Hooks, door};
-use crate::recorder::WriterThread;
+use crate::recorder::{BackupThread, WriterThread};
 use crate::settings::{RetrySettings, Settings};
 use crate::shared::Shared;
 use crate::sockets;
@@ -51,6 +51,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     let (shared, records) = Shared::new(settings)?;
     let fds = listening_sockets(&shared.settings)?;
     let writer = WriterThread::start(&shared, records)?;
+    let backups = BackupThread::start(&shared)?;
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&shared.settings));
     server.bootstrap();
     add_services(&mut server, &shared, &fds);
@@ -76,6 +77,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
     wait_until(|| serving.is_finished() || shared.in_flight.load(Relaxed) == 0);
     let patience = clock::now() + LAST_BYTES;
     wait_until(|| serving.is_finished() || shared.connections.load(Relaxed) == 0 || clock::now() >= patience);
+    backups.finish(&shared);
     writer.finish(&shared);
     tracing::info!("stopped");
     Ok(())

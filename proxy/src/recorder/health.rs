@@ -36,6 +36,19 @@ pub(crate) struct WriterState {
     pub(crate) file_bytes: Option<u64>,
     /// Bytes of its write-ahead log.
     pub(crate) wal_bytes: Option<u64>,
+    /// The last backup of this process.
+    pub(crate) backup: Option<LastBackup>,
+    /// Why the last attempt at a backup failed; `None` after a good one.
+    pub(crate) backup_error: Option<Arc<str>>,
+}
+
+/// A backup that was made and checked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct LastBackup {
+    /// When it began: what was written until then is in it.
+    pub(crate) at: UnixMillis,
+    pub(crate) bytes: u64,
+    pub(crate) took: Duration,
 }
 
 /// Why batches fail.
@@ -55,6 +68,19 @@ impl WriterHealth {
     /// Changes it.
     pub(super) fn update(&self, change: impl FnOnce(&mut WriterState)) {
         change(&mut self.0.lock());
+    }
+
+    /// A scheduled backup is whole.
+    pub(super) fn backed_up(&self, at: UnixMillis, bytes: u64, took: Duration) {
+        self.update(|state| {
+            state.backup = Some(LastBackup { at, bytes, took });
+            state.backup_error = None;
+        });
+    }
+
+    /// A scheduled backup failed.
+    pub(super) fn not_backed_up(&self, message: String) {
+        self.update(|state| state.backup_error = Some(message.into()));
     }
 
     /// As it is.
@@ -89,6 +115,8 @@ impl WriterState {
         pulse.backlog_bytes_max = self.backlog_bytes_max;
         pulse.file_bytes = self.file_bytes;
         pulse.wal_bytes = self.wal_bytes;
+        pulse.last_backup_at = self.backup.map(|backup| backup.at);
+        pulse.backup_error = self.backup_error.as_deref().map(str::to_owned);
         pulse.trouble = self.trouble.as_ref().map(|trouble| LedgerTrouble {
             code: trouble.code.to_owned(),
             message: trouble.message.to_string(),

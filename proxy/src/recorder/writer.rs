@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::Receiver;
-use ledger::{AppendError, Keep, OpenError, Writer};
+use ledger::{AppendError, OpenError, Writer};
 use record::Pulse;
 use tokio::runtime::{Builder, Runtime};
 
@@ -251,12 +251,7 @@ impl Loop {
         let Some(ledger) = self.ledger.as_mut().filter(|_| due) else {
             return;
         };
-        let retention = self.shared.settings.retention;
-        let keep = Keep {
-            requests: retention.requests,
-            max_bytes: retention.max_size,
-            ..Keep::default()
-        };
+        let keep = self.shared.settings.retention.keep();
         let step = ledger.prune(&keep, clock::wall());
         let more = match self.runtime.block_on(self.intake.attend(None, step)) {
             Some(Ok(pruned)) => pruned.more,

@@ -17,6 +17,10 @@ pub(crate) struct Pipeline {
     pub(crate) write_seconds: Histogram,
     pub(crate) write_errors: IntCounterVec,
     pub(crate) age_seconds: Histogram,
+    pub(crate) backups: IntCounterVec,
+    backup_seconds: Gauge,
+    backup_took_seconds: Gauge,
+    backup_bytes: IntGauge,
     lag_seconds: Gauge,
     backlog_bytes: IntGauge,
     backlog_bytes_max: IntGauge,
@@ -47,6 +51,20 @@ impl Pipeline {
                 "Age of a record, from the end of its request to its commit.",
                 &buckets::AGE,
             ),
+            backups: make.counters(
+                "ledger_backups_total",
+                "Scheduled backups, by how they ended.",
+                &["result"],
+            ),
+            backup_seconds: make.number(
+                "ledger_last_backup_timestamp_seconds",
+                "When the last scheduled backup of this process began; 0 before the first.",
+            ),
+            backup_took_seconds: make.number(
+                "ledger_last_backup_duration_seconds",
+                "Time that the last scheduled backup took, its check included.",
+            ),
+            backup_bytes: make.gauge("ledger_last_backup_bytes", "Size of the last scheduled backup."),
             lag_seconds: make.number(
                 "record_lag_seconds",
                 "Age of the oldest record that is not yet in the ledger.",
@@ -86,6 +104,12 @@ impl Pipeline {
                 .last_write_at
                 .map_or(0.0, |at| UnixMillis(0).age_at(at).as_secs_f64()),
         );
+        if let Some(backup) = writer.backup {
+            self.backup_seconds
+                .set(UnixMillis(0).age_at(backup.at).as_secs_f64());
+            self.backup_took_seconds.set(backup.took.as_secs_f64());
+            self.backup_bytes.set(whole(backup.bytes));
+        }
         self.degraded.set(i64::from(writer.is_degraded(now)));
     }
 }

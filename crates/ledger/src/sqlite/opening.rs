@@ -1,6 +1,7 @@
 //! Opening a ledger for writing: lock, check, move a corrupt file aside, migrate.
 
 use std::fs::{self, File, TryLockError};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
@@ -68,20 +69,32 @@ pub(crate) async fn connect(location: &Location) -> Result<SqliteConnection, Ope
 
 /// Moves a corrupt ledger out of the way and says so. The writer connection must be closed.
 pub(crate) fn move_aside(location: &Location) -> Result<(), OpenError> {
-    // The time of the last write names the copy: no clock is needed, and it says when the damage was last
-    // written to.
+    let (path, aside) = (location.path(), rename_aside(location, "corrupt")?);
+    tracing::error!(
+        ledger = %path.display(),
+        kept = %aside.display(),
+        "the ledger {} is corrupt; it is kept as {} and a new one is begun",
+        path.display(),
+        aside.display()
+    );
+    Ok(())
+}
+
+/// Renames a ledger and its log; the new name says why. No connection may be open.
+pub(crate) fn rename_aside(location: &Location, why: &str) -> Result<PathBuf, OpenError> {
+    // The time of the last write names the copy: no clock is needed, and it says how old the content is.
     let seconds = fs::metadata(location.path())
         .and_then(|found| found.modified())
         .ok()
         .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
         .map_or(0, |since| since.as_secs());
     let path = location.path().to_owned();
-    let mut aside = location.beside(&format!(".corrupt-{seconds}"));
+    let mut aside = location.beside(&format!(".{why}-{seconds}"));
     for attempt in 1..=u8::MAX {
         if !aside.exists() {
             break;
         }
-        aside = location.beside(&format!(".corrupt-{seconds}-{attempt}"));
+        aside = location.beside(&format!(".{why}-{seconds}-{attempt}"));
     }
     fs::rename(&path, &aside).map_err(|source| OpenError::MoveAside {
         path: path.clone(),
@@ -100,14 +113,7 @@ pub(crate) fn move_aside(location: &Location) -> Result<(), OpenError> {
             _ => {}
         }
     }
-    tracing::error!(
-        ledger = %path.display(),
-        kept = %aside.display(),
-        "the ledger {} is corrupt; it is kept as {} and a new one is begun",
-        path.display(),
-        aside.display()
-    );
-    Ok(())
+    Ok(aside)
 }
 
 async fn attempt(location: &Location) -> Result<SqliteConnection, OpenError> {

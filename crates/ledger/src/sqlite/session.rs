@@ -16,6 +16,7 @@ use super::opening::PROGRESS_STEPS;
 use super::{names, rows, scan, schema, sheets};
 use crate::cell::Sample;
 use crate::codes::Kind;
+use crate::columns::first_id_at;
 use crate::error::{OpenError, QueryError};
 use crate::identifier::RowId;
 use crate::reader::{NameCache, QUERY_TIME_MAX, Selection};
@@ -158,6 +159,23 @@ impl Session {
             .fetch_one(self.connection())
             .await?;
         Ok(newest.map(|id| RowId(id).started_at()))
+    }
+
+    pub(crate) async fn oldest(&mut self, from: UnixMillis) -> Result<Option<UnixMillis>, QueryError> {
+        let (oldest,): (Option<i64>,) = sqlx::query_as("SELECT min(id) FROM request WHERE id >= ?1")
+            .bind(first_id_at(from))
+            .fetch_one(self.connection())
+            .await?;
+        Ok(oldest.map(|id| RowId(id).started_at()))
+    }
+
+    pub(crate) async fn tally(&mut self, (from, to): (UnixMillis, UnixMillis)) -> Result<u64, QueryError> {
+        let (rows,): (i64,) = sqlx::query_as("SELECT count(*) FROM request WHERE id >= ?1 AND id < ?2")
+            .bind(first_id_at(from))
+            .bind(first_id_at(to))
+            .fetch_one(self.connection())
+            .await?;
+        Ok(u64::try_from(rows).unwrap_or(0))
     }
 
     pub(crate) async fn sheets(

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use ledger::{BackupError, BackupFolder, BackupStep, Query, Reader, Writer, backup, examine};
+use ledger::{BackupError, BackupFolder, BackupStep, Query, Reader, Writer, backup, examine, restore};
 use record::UnixMillis;
 
 use crate::support::{NOON, Place, block_on, plain};
@@ -147,5 +147,48 @@ fn a_folder_keeps_the_newest_that_open() {
             folder.file(at(4)),
         ];
         assert_eq!(names, kept);
+    });
+}
+
+#[test]
+fn a_backup_takes_the_place_of_a_ledger_that_nobody_writes_to() {
+    block_on(async {
+        let place = Place::new();
+        let mut writer = place.writer().await;
+        writer.append(&[plain("old", NOON)], None).await.unwrap();
+        let target = place.path().with_file_name("copy.db");
+        backup(&place.url(), &target, false, |_| {}).await.unwrap();
+        writer.append(&[plain("new", NOON)], None).await.unwrap();
+        let refused = restore(&place.url(), &target).await.unwrap_err();
+        assert!(refused.to_string().contains("another proxy"), "{refused}");
+        // Killed: its log is still there, and belongs to the file that goes.
+        drop(writer);
+        let broken = place.path().with_file_name("broken.db");
+        fs::write(&broken, vec![7; 8_192]).unwrap();
+        let refused = restore(&place.url(), &broken).await.unwrap_err();
+        assert!(matches!(refused, BackupError::Unsound { .. }), "{refused}");
+        assert_eq!(
+            place.reader().summary(&ever()).await.unwrap().requests,
+            2,
+            "untouched"
+        );
+
+        let restored = restore(&place.url(), &target).await.unwrap();
+        assert_eq!(restored.requests, 1);
+        let reader = place.reader();
+        assert!(reader.request("old").await.unwrap().is_some());
+        assert!(
+            reader.request("new").await.unwrap().is_none(),
+            "no log of the old one"
+        );
+        let kept = Reader::open(&format!("sqlite://{}", restored.kept.unwrap().display())).unwrap();
+        assert_eq!(
+            kept.summary(&ever()).await.unwrap().requests,
+            2,
+            "whole, with its log"
+        );
+        let mut writer = place.writer().await;
+        writer.append(&[plain("newer", NOON)], None).await.unwrap();
+        assert_eq!(reader.summary(&ever()).await.unwrap().requests, 2);
     });
 }

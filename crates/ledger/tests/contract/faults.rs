@@ -19,7 +19,7 @@ async fn count(place: &Place) -> u64 {
 }
 
 /// Another program at the same file.
-async fn stranger(place: &Place) -> SqliteConnection {
+pub(crate) async fn stranger(place: &Place) -> SqliteConnection {
     let options = SqliteConnectOptions::new()
         .filename(place.path())
         .create_if_missing(true);

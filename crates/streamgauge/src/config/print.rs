@@ -4,7 +4,7 @@ mod identity;
 
 use std::time::Duration;
 
-use proxy::{HealthSettings, PoolSettings, UsageMode};
+use proxy::{BackupSettings, HealthSettings, PoolSettings, UsageMode};
 use record::units::{format_bytes, format_duration};
 use saphyr::{Mapping, Scalar, Yaml, YamlEmitter};
 
@@ -75,6 +75,7 @@ impl Config {
             ("keep", mapping([("requests", span(retention.requests))])),
             ("max_size", text(&max_size)),
             ("overflow", text(&format_bytes(self.proxy.overflow))),
+            ("backup", backup_yaml(&self.proxy.backup)),
         ])
     }
 
@@ -139,6 +140,17 @@ fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
         ),
         ("usage", text(usage)),
         ("upstream_key", secret(pool.upstream_key.as_deref(), secrets)),
+    ])
+}
+
+fn backup_yaml(backup: &BackupSettings) -> Yaml<'static> {
+    mapping([
+        (
+            "every",
+            text(&backup.every.map_or_else(String::new, format_duration)),
+        ),
+        ("to", text(&backup.to.to_string_lossy())),
+        ("keep", number(backup.keep)),
     ])
 }
 

@@ -4,6 +4,7 @@
 mod bytes;
 mod ends;
 mod exchange;
+mod ledgers;
 mod limits;
 mod measures;
 mod outcomes;

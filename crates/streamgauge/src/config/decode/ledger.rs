@@ -1,10 +1,11 @@
 //! `ledger`: where records are kept, and for how long.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use ::proxy::Retention;
+use ::proxy::{BackupSettings, Retention};
 
-use super::values::{some_bytes, span};
+use super::values::{at_least_one, some_bytes, span};
 use crate::config::address;
 use crate::config::problem::Problem;
 use crate::config::reader::Section;
@@ -20,6 +21,9 @@ const OVERFLOW_BYTES: u64 = 96 << 20;
 /// the week before.
 const REQUESTS: Duration = Duration::from_hours(7 * 24);
 
+/// Scheduled backups that stay. Why this number: a week of daily ones.
+const BACKUPS: usize = 7;
+
 /// What the keys say.
 #[derive(Clone, Debug)]
 pub(super) struct LedgerKeys {
@@ -29,6 +33,8 @@ pub(super) struct LedgerKeys {
     pub(super) retention: Retention,
     /// Bytes of records that may wait while it cannot be written.
     pub(super) overflow: u64,
+    /// When it is backed up.
+    pub(super) backup: BackupSettings,
 }
 
 /// Reads the section.
@@ -41,10 +47,31 @@ pub(super) fn decode(mut ledger: Section<'_>, problems: &mut Vec<Problem>) -> Le
         max_size: ledger.optional("max_size", problems, some_bytes),
     };
     keep.finish(problems);
+    let backup = decode_backup(ledger.section("backup", problems), &url, problems);
     ledger.finish(problems);
     LedgerKeys {
         url,
         retention,
         overflow,
+        backup,
     }
+}
+
+fn decode_backup(mut backup: Section<'_>, url: &str, problems: &mut Vec<Problem>) -> BackupSettings {
+    let in_a_file = url.starts_with("sqlite:");
+    let every = backup.optional("every", problems, |text| {
+        if in_a_file {
+            span(text)
+        } else {
+            Err("only a ledger in SQLite is backed up here; use pg_dump and leave this out".to_owned())
+        }
+    });
+    let folder = |text: &str| Ok(PathBuf::from(text));
+    let settings = BackupSettings {
+        every,
+        to: backup.value("to", PathBuf::from("backups"), problems, folder),
+        keep: backup.value("keep", BACKUPS, problems, at_least_one),
+    };
+    backup.finish(problems);
+    settings
 }

@@ -50,6 +50,7 @@ pub(super) fn decode(
         inherited: Vec::new(),
         successor: false,
         overflow: ledger.overflow,
+        backup: ledger.backup,
         retention: ledger.retention,
         revision: crate::cli::REVISION.to_owned(),
         threads,
