@@ -13,6 +13,7 @@ mod places;
 mod pool;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -93,6 +94,16 @@ impl Fleet {
     pub(crate) fn waiting(&self) -> u64 {
         let waiting: usize = self.pools.load().iter().map(|pool| pool.waiting()).sum();
         u64::try_from(waiting).unwrap_or(u64::MAX)
+    }
+
+    /// What says whether the replica of this number is forsaken; `None` when it is not in the fleet.
+    pub(crate) fn forsaken(&self, id: u64) -> Option<Arc<AtomicBool>> {
+        let pools = self.pools.load();
+        let replica = pools
+            .iter()
+            .flat_map(|pool| &pool.replicas)
+            .find(|replica| replica.id == id)?;
+        Some(Arc::clone(replica.forsaken()))
     }
 
     /// Every pool.

@@ -37,12 +37,17 @@ const EXPECTED_FOR: Duration = Duration::from_secs(60);
 /// earlier when it is the only one left.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
+/// Numbers the replicas.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 /// No limit, in the atomics that hold limits.
 const UNLIMITED: u64 = u64::MAX;
 
 /// One replica.
 #[derive(Debug)]
 pub(crate) struct Replica {
+    /// Its number in this process: what tells it from one of the same name in another pool.
+    pub(crate) id: u64,
     /// `host:port`, its name in records and labels.
     pub(crate) name: Name,
     /// As it was configured or discovered; what tells it from the others of its pool.
@@ -75,6 +80,7 @@ pub(crate) struct Replica {
     pub(crate) load: LastLoad,
     /// The prober is asked to look at once.
     suspect: AtomicBool,
+    forsaken: Arc<AtomicBool>,
 }
 
 /// The state machine with the settings that it runs under.
@@ -121,6 +127,7 @@ impl Replica {
         let made = clock::now();
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
         Ok(Self {
+            id: NEXT.fetch_add(1, Relaxed),
             name: format!("{host}:{port}").into(),
             url: settings.url.clone(),
             address: ArcSwapOption::from_pointee(literal.map(|ip| SocketAddr::new(ip, port))),
@@ -146,6 +153,7 @@ impl Replica {
             pace: Pace::new(),
             load: LastLoad::new(made),
             suspect: AtomicBool::new(false),
+            forsaken: Arc::default(),
         })
     }
 
@@ -237,11 +245,21 @@ impl Replica {
         }
     }
 
-    /// No connection could be made: out at once; the prober is asked to look.
-    pub(crate) fn unreachable(&self, now: Instant) {
+    /// No connection could be made for a request: out at once; the prober is asked to look.
+    pub(crate) fn unreachable(&self, event: Event, now: Instant) {
         self.errors.fetch_add(1, Relaxed);
         self.suspect.store(true, Relaxed);
-        self.learn(Event::Unreachable, now);
+        self.learn(event, now);
+    }
+
+    /// Whether nothing is heard of it, not even that nobody listens.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.health.lock().health.is_silent()
+    }
+
+    /// Set while requests that wait for its first byte are better off elsewhere.
+    pub(crate) const fn forsaken(&self) -> &Arc<AtomicBool> {
+        &self.forsaken
     }
 
     /// A request was answered well. Takes no lock while all is well.

@@ -7,7 +7,7 @@ use http::header;
 use observer::End;
 use pingora::http::ResponseHeader;
 use pingora::prelude::{Result, Session};
-use record::{Endpoint, Name};
+use record::{Dialect, Endpoint, Name};
 use serde_json::{Value, json};
 
 use crate::hooks::context::Ctx;
@@ -153,12 +153,14 @@ impl Refusal {
         Ok(())
     }
 
-    /// OpenAI's error form, or Anthropic's where that is spoken.
+    /// The error form of the API that is spoken.
     fn body(&self, endpoint: Endpoint) -> Bytes {
-        let value = if endpoint == Endpoint::Messages {
-            json!({"type": "error", "error": {"type": self.kind, "message": self.message}})
-        } else {
-            openai_error(self.status, self.kind, &self.message)
+        let value = match endpoint {
+            Endpoint::Messages => {
+                json!({"type": "error", "error": {"type": self.kind, "message": self.message}})
+            }
+            Endpoint::OllamaChat | Endpoint::OllamaGenerate => json!({"error": self.message}),
+            _ => openai_error(self.status, self.kind, &self.message),
         };
         value.to_string().into()
     }
@@ -167,6 +169,33 @@ impl Refusal {
 /// An error in OpenAI's form.
 pub(super) fn openai_error(status: u16, kind: &str, message: &str) -> Value {
     json!({"error": {"message": message, "type": kind, "param": null, "code": status}})
+}
+
+/// The last event of a stream that broke off, as the client's SDK takes it for an error.
+pub(super) fn last_words(dialect: Dialect, status: u16, kind: &str) -> String {
+    let message = "the replica ended the stream before it was complete";
+    match dialect {
+        // https://docs.claude.com/en/docs/build-with-claude/streaming#error-events
+        Dialect::Anthropic => {
+            let event = json!({"type": "error", "error": {"type": kind, "message": message}});
+            format!("event: error\ndata: {event}\n\n")
+        }
+        // Its own event has no `error` object; OpenAI's clients raise only when there is one.
+        // https://platform.openai.com/docs/api-reference/responses-streaming/error
+        Dialect::OpenaiResponses => {
+            let mut event = openai_error(status, kind, message);
+            if let Some(fields) = event.as_object_mut() {
+                for (name, value) in [("type", "error"), ("code", kind), ("message", message)] {
+                    fields.insert(name.to_owned(), value.into());
+                }
+                fields.insert("param".to_owned(), Value::Null);
+            }
+            format!("event: error\ndata: {event}\n\n")
+        }
+        // https://docs.ollama.com/api/errors
+        Dialect::Ollama => format!("{}\n", json!({"error": message})),
+        _ => format!("data: {}\n\n", openai_error(status, kind, message)),
+    }
 }
 
 #[cfg(test)]
@@ -184,10 +213,36 @@ mod tests {
             "a query string is never shown: {}",
             refusal.message
         );
+        let ollama: Value = serde_json::from_slice(&refusal.body(Endpoint::OllamaChat)).unwrap();
+        assert!(ollama["error"].is_string(), "{ollama}");
         let anthropic: Value = serde_json::from_slice(&refusal.body(Endpoint::Messages)).unwrap();
         assert_eq!(
             (&anthropic["type"], &anthropic["error"]["type"]),
             (&json!("error"), &json!("not_found_error"))
         );
+    }
+
+    #[test]
+    fn the_last_words_of_a_stream_are_an_error_in_every_dialect_and_never_its_end() {
+        for dialect in Dialect::ALL {
+            let words = last_words(*dialect, 502, "upstream_error");
+            let event = words
+                .lines()
+                .find_map(|line| {
+                    line.strip_prefix("data: ")
+                        .or(line.strip_prefix('{').map(|_| line))
+                })
+                .unwrap_or_else(|| panic!("{dialect}: {words}"));
+            let event: Value = serde_json::from_str(event).unwrap();
+            assert!(!event["error"].is_null(), "{dialect}: {words}");
+            assert!(
+                !words.contains("[DONE]") && words.ends_with('\n'),
+                "{dialect}: {words}"
+            );
+        }
+        let anthropic = last_words(Dialect::Anthropic, 504, "upstream_timeout");
+        assert!(anthropic.starts_with("event: error\ndata: "), "{anthropic}");
+        let responses = last_words(Dialect::OpenaiResponses, 504, "upstream_timeout");
+        assert!(responses.contains(r#""type":"error""#), "{responses}");
     }
 }

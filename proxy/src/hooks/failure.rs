@@ -6,12 +6,12 @@ use observer::End;
 use pingora::ErrorSource;
 use pingora::prelude::{Error, ErrorType, Session};
 use pingora::proxy::FailToProxy;
-use record::{AttemptEnd, Name, TimeoutKind};
+use record::{AttemptEnd, Dialect, Name, TimeoutKind};
 
 use crate::hooks::Hooks;
-use crate::hooks::answer::{Refusal, openai_error};
+use crate::hooks::answer::{self, Refusal};
 use crate::hooks::context::Ctx;
-use crate::hooks::wire::Late;
+use crate::hooks::wire::{Forsaken, Late};
 use crate::tracked::Watched;
 
 // === impl Hooks ===
@@ -22,7 +22,7 @@ impl Hooks {
     pub(super) async fn failed(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
         let begun = session.response_written().is_some();
         if !begun && let Some(refusal) = ctx.refusal.take() {
-            return answer(session, ctx, &refusal).await;
+            return answer_for(session, ctx, &refusal).await;
         }
         if *error.etype() == ErrorType::WriteTimedout {
             ctx.stall.add(self.shared.settings.limits.write_deadline);
@@ -52,7 +52,7 @@ impl Hooks {
             ctx.tracked.end(end);
             return nothing;
         };
-        answer(session, ctx, &refusal).await
+        answer_for(session, ctx, &refusal).await
     }
 
     /// Ends a broken stream so that no client takes it for complete: an error event, and never a `[DONE]`.
@@ -67,17 +67,21 @@ impl Hooks {
         if stream.is_complete() {
             return;
         }
-        let mut last = held;
-        if !stream.at_boundary() {
-            last.extend_from_slice(b"\n\n");
-        }
         let (status, kind) = match end {
             End::TimedOut(_) => (504, "upstream_timeout"),
             _ => (502, "upstream_error"),
         };
-        let message = "the replica ended the stream before it was complete";
-        let event = openai_error(status, kind, message);
-        last.extend_from_slice(format!("data: {event}\n\n").as_bytes());
+        let words = answer::last_words(ctx.tracked.dialect, status, kind);
+        let mut last = held;
+        if !stream.at_boundary() {
+            let end: &[u8] = if ctx.tracked.dialect == Dialect::Ollama {
+                b"\n"
+            } else {
+                b"\n\n"
+            };
+            last.extend_from_slice(end);
+        }
+        last.extend_from_slice(words.as_bytes());
         ctx.tracked.response_bytes += u64::try_from(last.len()).unwrap_or(0);
         ctx.tracked.error_type.get_or_insert_with(|| Name::from(kind));
         // The client may be gone by now; there is nobody to tell then.
@@ -89,7 +93,7 @@ impl Hooks {
 }
 
 /// Answers a request that no replica has answered.
-async fn answer(session: &mut Session, ctx: &mut Ctx, refusal: &Refusal) -> FailToProxy {
+async fn answer_for(session: &mut Session, ctx: &mut Ctx, refusal: &Refusal) -> FailToProxy {
     let sent = refusal.send(session, ctx).await.is_ok();
     FailToProxy {
         error_code: if sent { refusal.status } else { 0 },
@@ -139,13 +143,26 @@ pub(super) fn deadline(error: &Error) -> Option<TimeoutKind> {
         // Over TLS, where one limit covers every read.
         return Some(TimeoutKind::FirstByte);
     }
-    let late = error
+    if is_forsaken(error) {
+        return Some(TimeoutKind::FirstByte);
+    }
+    let late: &Late = cause(error)?;
+    debug_assert!(late.source().is_none(), "the deadline is the cause");
+    Some(late.0)
+}
+
+/// Whether the wait for a first byte was ended because nothing is heard of the replica.
+pub(super) fn is_forsaken(error: &Error) -> bool {
+    cause::<Forsaken>(error).is_some()
+}
+
+/// What our own wire says inside an error of Pingora's.
+fn cause<E: std::error::Error + 'static>(error: &Error) -> Option<&E> {
+    error
         .root_cause()
         .downcast_ref::<std::io::Error>()?
         .get_ref()?
-        .downcast_ref::<Late>()?;
-    debug_assert!(late.source().is_none(), "the deadline is the cause");
-    Some(late.0)
+        .downcast_ref()
 }
 
 /// How an attempt failed.

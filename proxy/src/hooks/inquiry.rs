@@ -37,8 +37,10 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) enum NoAnswer {
     /// Nobody listens there.
-    Unreachable,
-    /// Not in time, not HTTP, broken off, or too long.
+    Refused,
+    /// Nothing came in time.
+    Silent,
+    /// Not HTTP, broken off, or too long.
     Unclear(String),
 }
 
@@ -65,10 +67,7 @@ impl Inquirer {
         match timeout(question.limit, asking).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(NoAnswer::of(&error)),
-            Err(_) => {
-                let limit = record::units::format_duration(question.limit);
-                Err(NoAnswer::Unclear(format!("no answer in {limit}")))
-            }
+            Err(_) => Err(NoAnswer::Silent),
         }
     }
 
@@ -118,7 +117,8 @@ impl Inquirer {
 impl NoAnswer {
     fn of(error: &Error) -> Self {
         match error.etype() {
-            ErrorType::ConnectRefused | ErrorType::ConnectNoRoute => Self::Unreachable,
+            ErrorType::ConnectRefused => Self::Refused,
+            ErrorType::ConnectTimedout | ErrorType::ConnectNoRoute => Self::Silent,
             other => Self::Unclear(other.as_str().to_owned()),
         }
     }

@@ -20,7 +20,7 @@ use crate::fleet::Pool;
 use crate::hooks::answer::Refusal;
 use crate::hooks::context::Ctx;
 use crate::hooks::{Hooks, failure, wire};
-use crate::replicas::Replica;
+use crate::replicas::{Event, Replica};
 
 /// A request that is run twice must not cost a GPU twice: a reused connection that broke later than this
 /// after the request was sent was not stale.
@@ -64,8 +64,12 @@ impl Hooks {
     pub(super) fn connection_failed(&self, ctx: &mut Ctx, mut error: Box<Error>) -> Box<Error> {
         let now = clock::now();
         let Some(with) = ctx.with.get() else { return error };
-        with.replica().unreachable(now);
         let kind = failure::kind(&error, false);
+        let event = match kind {
+            AttemptEnd::TimeoutConnect => Event::Vanished,
+            _ => Event::Refused,
+        };
+        with.replica().unreachable(event, now);
         self.count_failure(ctx, kind, now);
         let again = self.try_again(ctx, kind, now);
         error.set_retry(again);
@@ -109,7 +113,8 @@ impl Hooks {
             }
             ctx.fresh |= broke;
             self.count_failure(ctx, kind, now);
-            replayable && broke && self.try_again(ctx, kind, now)
+            let elsewhere = broke || failure::is_forsaken(&error);
+            replayable && elsewhere && self.try_again(ctx, kind, now)
         };
         error.set_retry(again);
         error
@@ -225,7 +230,7 @@ fn peer(pool: &Pool, replica: &Replica, fresh: bool) -> Option<HttpPeer> {
         // Over TLS the stream is Pingora's own: one limit for every read.
         options.read_timeout = Some(timeouts.first_byte.max(timeouts.idle));
     } else {
-        options.alpn = wire::alpn(timeouts);
+        options.alpn = wire::alpn(timeouts, replica);
     }
     // A connection keeps the deadlines that it was made with, so those with others are not shared.
     peer.group_key = pool.connection_group();

@@ -6,6 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -106,6 +107,9 @@ async fn watch(shared: &Shared, member: &Member) {
             return;
         };
         replica.tick(now);
+        // Whoever waits for the first byte of a replica that does not speak is better off with another one.
+        let forsaken = replica.is_silent() && pool.has_other(std::slice::from_ref(&replica.name));
+        replica.forsaken().store(forsaken, Relaxed);
         pool.fill(replica);
         let health = &pool.settings.health;
         let refresh = refreshed.is_none_or(|last| now - last >= REFRESH_EVERY);
@@ -139,7 +143,8 @@ async fn probe(inquirer: &Inquirer, pool: &Pool, replica: &Replica) {
     let answer = inquirer.ask(pool, replica, question).await;
     let event = match &answer {
         Ok(answer) if answer.status < 500 => Event::ProbePassed,
-        Err(NoAnswer::Unreachable) => Event::Unreachable,
+        Err(NoAnswer::Refused) => Event::Refused,
+        Err(NoAnswer::Silent) => Event::ProbeSilent,
         Ok(_) | Err(NoAnswer::Unclear(_)) => Event::ProbeFailed,
     };
     let name = &replica.name;

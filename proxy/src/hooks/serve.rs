@@ -126,7 +126,7 @@ fn add_services(server: &mut Server, shared: &Arc<Shared>, fds: &ListenFds) {
     let conf = Arc::clone(&server.configuration);
     let mut options = HttpServerOptions::default();
     options.force_custom = true;
-    let wires = Wires::new(ConnectorOptions::from_server_conf(&conf));
+    let wires = Wires::new(ConnectorOptions::from_server_conf(&conf), Arc::clone(shared));
     let mut proxy = ProxyServiceBuilder::new(
         &conf,
         Hooks {

@@ -12,6 +12,7 @@
 mod deadline;
 mod stream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,29 +24,34 @@ use pingora::protocols::ALPN;
 use pingora::protocols::tls::CustomALPN;
 use pingora::upstreams::peer::Peer;
 
-pub(crate) use deadline::Late;
+pub(crate) use deadline::{Forsaken, Late};
 
+use crate::replicas::Replica;
 use crate::settings::Timeouts;
+use crate::shared::Shared;
 use deadline::Waits;
 use stream::Wire;
 
-/// Marks a peer for [`Wires`] and tells it the deadlines: nothing else of ours reaches a connector.
-pub(crate) fn alpn(timeouts: &Timeouts) -> ALPN {
-    ALPN::Custom(CustomALPN::new(Waits::of(timeouts).to_mark()))
+/// Marks a peer for [`Wires`] and tells it the deadlines and the replica: nothing else of ours reaches a
+/// connector.
+pub(crate) fn alpn(timeouts: &Timeouts, replica: &Replica) -> ALPN {
+    ALPN::Custom(CustomALPN::new(Waits::of(timeouts).to_mark(replica.id)))
 }
 
 /// Connects as Pingora does, then wraps the connection. Pingora's own pool keeps it.
 pub(crate) struct Wires {
     transport: TransportConnector,
+    shared: Arc<Shared>,
 }
 
 // === impl Wires ===
 
 impl Wires {
-    pub(crate) fn new(mut options: ConnectorOptions) -> Self {
+    pub(crate) fn new(mut options: ConnectorOptions, shared: Arc<Shared>) -> Self {
         options.keepalive_pool_size = 1;
         Self {
             transport: TransportConnector::new(Some(options)),
+            shared,
         }
     }
 }
@@ -62,9 +68,12 @@ impl Connector for Wires {
             Some(ALPN::Custom(mark)) => Waits::from_mark(mark.protocol()),
             _ => None,
         };
-        let waits = waits.or_err(ErrorType::InternalError, "a peer without the mark of a wire")?;
+        let (waits, replica) = waits.or_err(ErrorType::InternalError, "a peer without the mark of a wire")?;
         let stream = self.transport.new_stream(peer).await?;
-        Ok((Connection::Stream(Box::new(Wire::new(stream, waits))), false))
+        // A replica that has left the fleet is never forsaken.
+        let forsaken = self.shared.fleet.forsaken(replica).unwrap_or_default();
+        let wire = Wire::new(stream, waits, forsaken);
+        Ok((Connection::Stream(Box::new(wire)), false))
     }
 
     async fn reused_http_session<P: Peer + Send + Sync + 'static>(&self, _: &P) -> Option<()> {

@@ -17,10 +17,14 @@ use crate::settings::HealthSettings;
 pub(crate) enum Event {
     /// A probe was answered well.
     ProbePassed,
-    /// A probe was answered badly, or not in time.
+    /// A probe was answered with 5xx, or with what is no HTTP.
     ProbeFailed,
-    /// No connection could be made, by a request or a probe.
-    Unreachable,
+    /// A probe was not answered in time.
+    ProbeSilent,
+    /// No connection could be made, by a request or a probe: nobody listens.
+    Refused,
+    /// No connection came about in time.
+    Vanished,
     /// A request was answered with something below 500; `trial` when it was the one that tries the replica.
     Answered { trial: bool },
     /// A request failed: 5xx, a broken connection, no answer in time.
@@ -55,8 +59,21 @@ enum Phase {
     Ejected { until: Instant },
     /// The ejection is over; one request may try it, or is trying it.
     HalfOpen { trying: bool },
-    /// Does not answer its probes, or cannot be reached at all.
-    Down { reachable: bool, passed: u32 },
+    /// Out until its probes pass.
+    Down { why: Why, passed: u32 },
+}
+
+/// Why a replica is down.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Why {
+    /// Its probes are answered badly.
+    Ill,
+    /// Its probes are not answered.
+    Silent,
+    /// Nobody listens there. What it is working on may still be finished: servers close their port first.
+    Refused,
+    /// The machine does not answer.
+    Vanished,
 }
 
 /// The health of one replica.
@@ -102,11 +119,23 @@ impl Health {
         match self.phase {
             Phase::Unknown | Phase::Up => Standing::Open,
             Phase::HalfOpen { trying: false } => Standing::Trial,
-            Phase::Ejected { .. }
-            | Phase::HalfOpen { trying: true }
-            | Phase::Down { reachable: true, .. } => Standing::Doubtful,
-            Phase::Down { reachable: false, .. } => Standing::Gone,
+            Phase::Ejected { .. } | Phase::HalfOpen { trying: true } => Standing::Doubtful,
+            Phase::Down { why, .. } => match why {
+                Why::Ill | Why::Silent => Standing::Doubtful,
+                Why::Refused | Why::Vanished => Standing::Gone,
+            },
         }
+    }
+
+    /// Whether nothing is heard of it, not even that nobody listens: what it was given may wait for ever.
+    pub(crate) const fn is_silent(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Down {
+                why: Why::Silent | Why::Vanished,
+                ..
+            }
+        )
     }
 
     /// Whether one more good answer would change nothing.
@@ -135,14 +164,10 @@ impl Health {
         let before = self.state();
         match event {
             Event::ProbePassed => self.probe_passed(settings),
-            Event::ProbeFailed => self.probe_failed(settings),
-            Event::Unreachable => {
-                self.probes_failed = self.probes_failed.saturating_add(1);
-                self.phase = Phase::Down {
-                    reachable: false,
-                    passed: 0,
-                };
-            }
+            Event::ProbeFailed => self.probe_failed(Why::Ill, settings),
+            Event::ProbeSilent => self.probe_failed(Why::Silent, settings),
+            Event::Refused => self.fall(Why::Refused),
+            Event::Vanished => self.fall(Why::Vanished),
             Event::Answered { trial } => self.answered(trial),
             Event::Failed { trial } => self.failed(trial, now, settings),
             Event::Slow => {
@@ -175,18 +200,17 @@ impl Health {
         }
     }
 
-    fn probe_failed(&mut self, settings: &HealthSettings) {
+    fn probe_failed(&mut self, why: Why, settings: &HealthSettings) {
         self.probes_failed = self.probes_failed.saturating_add(1);
         match &mut self.phase {
             Phase::Down { passed, .. } => *passed = 0,
-            _ if self.probes_failed >= settings.failures => {
-                self.phase = Phase::Down {
-                    reachable: true,
-                    passed: 0,
-                };
-            }
+            _ if self.probes_failed >= settings.failures => self.fall(why),
             _ => {}
         }
+    }
+
+    const fn fall(&mut self, why: Why) {
+        self.phase = Phase::Down { why, passed: 0 };
     }
 
     fn answered(&mut self, trial: bool) {
@@ -263,7 +287,9 @@ impl fmt::Display for Event {
         f.write_str(match self {
             Self::ProbePassed => "it answers its probe",
             Self::ProbeFailed => "its probes fail",
-            Self::Unreachable => "no connection",
+            Self::ProbeSilent => "its probes are not answered",
+            Self::Refused => "nobody listens there",
+            Self::Vanished => "no connection in time",
             Self::Answered { .. } => "it answered a request",
             Self::Failed { .. } => "its requests fail",
             Self::Slow => "its first tokens come far later than its peers'",

@@ -67,7 +67,7 @@ fn readers_without_a_lock_see_what_was_learnt() {
     );
     replica.learn(Event::ProbePassed, now);
     assert_eq!(replica.standing(), Standing::Open);
-    replica.unreachable(now);
+    replica.unreachable(Event::Refused, now);
     assert_eq!(replica.standing(), Standing::Gone);
     assert!(
         replica.take_suspicion() && !replica.take_suspicion(),
@@ -102,7 +102,7 @@ fn a_replica_is_waited_for_only_when_it_was_seen_well_not_long_ago() {
     let now = clock::now();
     assert!(!replica.is_expected(now), "never seen");
     replica.learn(Event::ProbePassed, now);
-    replica.unreachable(now);
+    replica.unreachable(Event::Refused, now);
     assert!(replica.is_expected(now + EXPECTED_FOR));
     assert!(!replica.is_expected(now + EXPECTED_FOR * 2));
 }

@@ -1,6 +1,7 @@
 //! The real binary from outside: between real sockets, with the record that each request leaves, and its own
 //! end.
 
+mod attempts;
 mod bytes;
 mod ends;
 mod exchange;

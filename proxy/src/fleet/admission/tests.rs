@@ -50,7 +50,7 @@ fn replicas_take_turns() {
 fn a_replica_that_was_tried_or_is_away_or_unresolved_is_passed_over() {
     let now = clock::now();
     let pool = pool(&["http://10.0.0.1:1", "http://10.0.0.2:1", "http://name.invalid:1"]);
-    pool.replicas[0].unreachable(now);
+    pool.replicas[0].unreachable(Event::Refused, now);
     for _ in 0..4 {
         assert_eq!(host(pool.admit(&[], now)).unwrap(), "10.0.0.2");
     }
@@ -73,7 +73,7 @@ fn a_pause_is_kept_while_another_replica_has_a_place() {
     for _ in 0..3 {
         assert_eq!(host(pool.admit(&[], now)).as_deref(), Some("10.0.0.2"));
     }
-    pool.replicas[1].unreachable(now);
+    pool.replicas[1].unreachable(Event::Refused, now);
     assert_eq!(host(pool.admit(&[], now)).as_deref(), Some("10.0.0.1"));
 }
 
@@ -85,7 +85,7 @@ fn when_most_are_out_the_reachable_ones_take_requests() {
     for _ in 0..6 {
         assert_ne!(host(pool.admit(&[], now)).as_deref(), Some("10.0.0.1"));
     }
-    pool.replicas[1].unreachable(now);
+    pool.replicas[1].unreachable(Event::Refused, now);
     let mut hosts: Vec<_> = (0..6).map(|_| host(pool.admit(&[], now)).unwrap()).collect();
     hosts.sort();
     hosts.dedup();
@@ -172,10 +172,10 @@ async fn a_place_that_becomes_free_goes_to_the_next_that_waits() {
 async fn a_replica_that_comes_back_takes_those_who_wait() {
     let (pool, now) = (pool(&THREE[..1]), clock::now());
     assert!(pool.is_worth_waiting_for(now), "not probed yet: takes requests");
-    pool.replicas[0].unreachable(now);
+    pool.replicas[0].unreachable(Event::Refused, now);
     assert!(!pool.is_worth_waiting_for(now), "it was never there");
     pool.replicas[0].learn(Event::ProbePassed, now);
-    pool.replicas[0].unreachable(now);
+    pool.replicas[0].unreachable(Event::Refused, now);
     assert!(pool.is_worth_waiting_for(now));
     let mut waiting: Vec<_> = (0..5).map(|key| pool.join(key).unwrap()).collect();
     pool.fill(&pool.replicas[0]);

@@ -7,6 +7,8 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,13 @@ use crate::settings::Timeouts;
 /// A deadline ran out. Travels inside an [`io::Error`] through Pingora.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Late(pub(crate) TimeoutKind);
+
+/// The replica does not speak, and another one does. Travels like [`Late`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Forsaken;
+
+/// How often a request that waits for its first byte looks whether its replica is forsaken.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How long a request may wait on a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,6 +52,8 @@ enum Waiting {
 pub(super) struct Deadline {
     waiting: Waiting,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Set while the replica does not speak and another one does.
+    forsaken: Arc<AtomicBool>,
 }
 
 // === impl Waits ===
@@ -59,33 +70,38 @@ impl Waits {
         }
     }
 
-    /// The name, then each span in nanoseconds.
-    pub(super) fn to_mark(self) -> Vec<u8> {
+    /// The name, the replica's number, then each span in nanoseconds.
+    pub(super) fn to_mark(self, replica: u64) -> Vec<u8> {
         let mut mark = Self::NAME.to_vec();
+        mark.extend(replica.to_be_bytes());
         for span in [self.first_byte, self.idle, self.total] {
             mark.extend(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX).to_be_bytes());
         }
         mark
     }
 
-    pub(super) fn from_mark(mark: &[u8]) -> Option<Self> {
-        let mut spans = mark.strip_prefix(&Self::NAME)?.as_chunks().0.iter();
-        let mut next = || Some(Duration::from_nanos(u64::from_be_bytes(*spans.next()?)));
-        Some(Self {
-            first_byte: next()?,
-            idle: next()?,
-            total: next()?,
-        })
+    /// The spans, and the replica's number.
+    pub(super) fn from_mark(mark: &[u8]) -> Option<(Self, u64)> {
+        let mut numbers = mark.strip_prefix(&Self::NAME)?.as_chunks().0.iter();
+        let mut next = || Some(u64::from_be_bytes(*numbers.next()?));
+        let replica = next()?;
+        let waits = Self {
+            first_byte: Duration::from_nanos(next()?),
+            idle: Duration::from_nanos(next()?),
+            total: Duration::from_nanos(next()?),
+        };
+        Some((waits, replica))
     }
 }
 
 // === impl Deadline ===
 
 impl Deadline {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(forsaken: Arc<AtomicBool>) -> Self {
         Self {
             waiting: Waiting::Nothing,
             timer: None,
+            forsaken,
         }
     }
 
@@ -112,16 +128,22 @@ impl Deadline {
         if now >= at {
             return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, Late(kind)));
         }
-        let until = tokio::time::Instant::from_std(at);
+        let mut until = tokio::time::Instant::from_std(at);
+        if matches!(self.waiting, Waiting::FirstByte { .. }) {
+            if self.forsaken.load(Relaxed) {
+                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, Forsaken));
+            }
+            until = until.min(tokio::time::Instant::from_std(now + LOOK_EVERY));
+        }
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
         if timer.deadline() > until || timer.is_elapsed() {
             timer.as_mut().reset(until);
         }
         if timer.as_mut().poll(cx).is_ready() {
-            // It was armed for an earlier deadline that has moved since.
+            // It was armed for an earlier deadline that has moved since, or to look at the replica.
             timer.as_mut().reset(until);
             if timer.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, Late(kind)));
+                cx.waker().wake_by_ref();
             }
         }
         Poll::Pending
@@ -157,6 +179,14 @@ impl fmt::Display for Late {
 
 impl std::error::Error for Late {}
 
+impl fmt::Display for Forsaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing is heard of the replica")
+    }
+}
+
+impl std::error::Error for Forsaken {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,8 +203,8 @@ mod tests {
 
     #[test]
     fn a_mark_tells_the_spans_and_nothing_else_does() {
-        let mark = waits().to_mark();
-        assert_eq!(Waits::from_mark(&mark), Some(waits()));
+        let mark = waits().to_mark(7);
+        assert_eq!(Waits::from_mark(&mark), Some((waits(), 7)));
         assert_eq!(Waits::from_mark(&mark[..mark.len() - 1]), None, "cut short");
         assert_eq!(Waits::from_mark(b"h2"), None);
     }
@@ -182,7 +212,7 @@ mod tests {
     #[test]
     fn the_nearest_deadline_is_the_one_that_counts() {
         let (t0, seconds) = (clock::now(), Duration::from_secs);
-        let mut deadline = Deadline::new();
+        let mut deadline = Deadline::new(Arc::default());
         assert_eq!(deadline.next(waits()), None, "nothing was asked");
         deadline.bytes(t0);
         assert_eq!(
@@ -218,7 +248,7 @@ mod tests {
         let waits = waits();
         let start = tokio::time::Instant::from_std(clock::now());
         let _origin = start;
-        let mut deadline = Deadline::new();
+        let mut deadline = Deadline::new(Arc::default());
         let now = || tokio_now();
         deadline.request(now());
         let waited = |kind: TimeoutKind, error: io::Error| {
@@ -236,6 +266,36 @@ mod tests {
             "{:?}",
             now() - began
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_for_the_first_byte_of_a_forsaken_replica_ends_soon() {
+        let forsaken = Arc::new(AtomicBool::new(false));
+        let mut deadline = Deadline::new(Arc::clone(&forsaken));
+        let began = tokio_now();
+        deadline.request(began);
+        let setting = async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            forsaken.store(true, Relaxed);
+        };
+        let waiting = std::future::poll_fn(|cx| deadline.poll(cx, waits(), tokio_now()));
+        let (error, ()) = tokio::join!(waiting, setting);
+        assert!(
+            error
+                .get_ref()
+                .and_then(|cause| cause.downcast_ref::<Forsaken>())
+                .is_some(),
+            "{error}"
+        );
+        let waited = tokio_now() - began;
+        let soon = Duration::from_secs(20) + LOOK_EVERY * 2;
+        assert!(waited >= Duration::from_secs(20) && waited < soon, "{waited:?}");
+        deadline.bytes(tokio_now());
+        let still = tokio::time::timeout(
+            Duration::from_secs(5),
+            std::future::poll_fn(|cx| deadline.poll(cx, waits(), tokio_now())),
+        );
+        assert!(still.await.is_err(), "an answer that has begun is not given up");
     }
 
     #[expect(

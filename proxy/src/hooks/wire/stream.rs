@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -77,11 +78,12 @@ impl Next {
 // === impl Wire ===
 
 impl Wire {
-    pub(super) fn new(stream: Stream, waits: Waits) -> Self {
+    /// `forsaken` is set while the replica does not speak and another one does.
+    pub(super) fn new(stream: Stream, waits: Waits, forsaken: Arc<AtomicBool>) -> Self {
         Self {
             stream,
             waits,
-            deadline: Deadline::new(),
+            deadline: Deadline::new(forsaken),
             head: Vec::new(),
             next: Next::Head,
         }

@@ -16,10 +16,12 @@ fn settings() -> HealthSettings {
     }
 }
 
-const EVENTS: [Event; 9] = [
+const EVENTS: [Event; 11] = [
     Event::ProbePassed,
     Event::ProbeFailed,
-    Event::Unreachable,
+    Event::ProbeSilent,
+    Event::Refused,
+    Event::Vanished,
     Event::Answered { trial: false },
     Event::Answered { trial: true },
     Event::Failed { trial: false },
@@ -38,7 +40,7 @@ fn places(now: Instant) -> Vec<(&'static str, Health)> {
     };
     let ejected = Phase::Ejected { until: now + SECOND };
     let over = Phase::Ejected { until: now };
-    let down = |reachable, passed| Phase::Down { reachable, passed };
+    let down = |why, passed| Phase::Down { why, passed };
     vec![
         ("unknown", place(Phase::Unknown, 0, 0)),
         ("unknown, at its limits", place(Phase::Unknown, 1, 2)),
@@ -48,10 +50,10 @@ fn places(now: Instant) -> Vec<(&'static str, Health)> {
         ("ejected, time over", place(over, 0, 0)),
         ("half-open, free", place(Phase::HalfOpen { trying: false }, 0, 0)),
         ("half-open, tried", place(Phase::HalfOpen { trying: true }, 0, 0)),
-        ("down, silent", place(down(true, 0), 9, 0)),
-        ("down, silent, one pass", place(down(true, 1), 0, 0)),
-        ("down, unreachable", place(down(false, 0), 9, 0)),
-        ("down, unreachable, one pass", place(down(false, 1), 0, 0)),
+        ("down, ill, one pass", place(down(Why::Ill, 1), 0, 0)),
+        ("down, silent", place(down(Why::Silent, 0), 9, 0)),
+        ("down, refused", place(down(Why::Refused, 0), 9, 0)),
+        ("down, vanished, one pass", place(down(Why::Vanished, 1), 0, 0)),
     ]
 }
 
@@ -60,7 +62,8 @@ fn every_state_and_every_event_have_one_answer() {
     let now = clock::now();
     let mut table = String::new();
     for (name, health) in places(now) {
-        table.push_str(&format!("{name} ({:?})\n", health.standing()));
+        let silent = if health.is_silent() { ", silent" } else { "" };
+        table.push_str(&format!("{name} ({:?}{silent})\n", health.standing()));
         for event in EVENTS {
             let mut after = health;
             let news = after.on(event, now, &settings());
