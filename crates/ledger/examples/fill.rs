@@ -211,7 +211,13 @@ fn times(dice: &mut Dice, ttft: Duration, gap: Duration, tokens: u64) -> Times {
 }
 
 fn record(plan: &Plan, dice: &mut Dice, n: u64, started_at: UnixMillis) -> MetricRecord {
-    let model = dice.pick(&plan.models);
+    // Few users ask much, and each mostly asks one model.
+    let user = dice.skewed(plan.users.len());
+    let model = if dice.below(5) == 0 {
+        dice.pick(&plan.models)
+    } else {
+        Name::clone(&plan.models[user % plan.models.len()])
+    };
     let ttft = dice.around(Duration::from_millis(180));
     let gap = dice.around(Duration::from_millis(14));
     let tokens = 20 + dice.below(400);
@@ -265,7 +271,7 @@ fn record(plan: &Plan, dice: &mut Dice, n: u64, started_at: UnixMillis) -> Metri
         engine: Engine::default(),
         identity: Identity {
             key: Some("key-1".into()),
-            user: Some(dice.pick(&plan.users)),
+            user: plan.users.get(user).map(Name::clone),
             ..Identity::default()
         },
         request_bytes: 4_000,
@@ -283,6 +289,14 @@ impl Dice {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % limit
+    }
+
+    /// A place in a list of `len`: the first ones much more often.
+    fn skewed(&mut self, len: usize) -> usize {
+        let len = u64::try_from(len).unwrap_or(1);
+        let share = count_f64(self.below(1 << 20)) / count_f64(1 << 20);
+        let place = Duration::from_secs_f64(share.powi(3) * count_f64(len)).as_secs();
+        usize::try_from(place.min(len - 1)).unwrap_or(0)
     }
 
     fn pick(&mut self, names: &[Name]) -> Name {

@@ -1,8 +1,7 @@
 //! The writer's side of the dictionary: a string to its number, made on first sight. Bounded: strings come
 //! from clients (a model that does not exist, a user that is made up), and must not fill the ledger.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use record::{MetricRecord, Name, TAGS_MAX};
 
 use crate::codes::Kind;

@@ -4,14 +4,16 @@
 //! A batch reads no cell: it adds its own sheet to each bucket that it touches. Nothing that a rollback or a
 //! crash would have to undo is kept in memory; how many sheets a bucket has is only a hint to merge them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
 
 use crate::cell::Sample;
 use crate::dictionary::Entry;
 use crate::engine::{Fold, Mark, Store};
 use crate::error::AppendError;
 use crate::identifier::RowId;
-use crate::rollup::{Bucket, Cube, TierStates, align_down, second_of};
+use crate::rollup::{Axes, Bucket, Cube, TierStates, align_down, second_of};
 use crate::sheet::{Cells, Sheet};
 
 /// How long a bucket is left open after its end at most. A request is limited to an hour, so that later
@@ -46,7 +48,7 @@ impl Folding {
             let sample = Sample::from(*record);
             // As the row's id says it, which clamps what no clock should say.
             let second = second_of(RowId::first_at(record.started_at).started_at());
-            for cube in Cube::ALL {
+            for cube in Cube::ADDED {
                 for seconds in cube.tiers() {
                     if second >= states.of(cube, *seconds).folded_until_s {
                         break;
@@ -61,6 +63,7 @@ impl Folding {
                 }
             }
         }
+        by_model(&mut buckets);
         buckets
             .iter()
             .map(|(bucket, cells)| cells.sheet(*bucket))
@@ -85,7 +88,7 @@ impl Folding {
         states: &mut TierStates,
         now_s: i64,
     ) -> Result<(), AppendError> {
-        for cube in Cube::ALL {
+        for cube in Cube::ADDED {
             self.close(store, cube, states, now_s).await?;
         }
         let piled: Vec<Bucket> = self
@@ -125,29 +128,53 @@ impl Folding {
                 until_s = match store.first_sheet(cube, finer, until_s).await? {
                     Some(at_s) if at_s < due_s => {
                         let bucket = Bucket::of(cube, seconds, at_s);
-                        let stored = store.sheets(bucket.slice_of(finer)).await?;
-                        read += stored.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
-                        let cells = merge(finer, bucket, &stored, &mut fold)?;
-                        fold.sheets.push(cells.sheet(bucket));
+                        for cube in cube.with_sums() {
+                            let bucket = Bucket {
+                                cube: *cube,
+                                ..bucket
+                            };
+                            let stored = store.sheets(bucket.slice_of(finer)).await?;
+                            read += stored.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+                            let cells = merge(finer, bucket, &stored, &mut fold)?;
+                            fold.sheets.push(cells.sheet(bucket));
+                        }
                         bucket.at_s + seconds
                     }
                     // Nothing began in all that time.
                     _ => due_s,
                 };
-                fold.marks.push(Mark {
-                    cube,
+                fold.marks.extend(cube.with_sums().iter().map(|cube| Mark {
+                    cube: *cube,
                     seconds,
                     folded_until_s: until_s,
-                });
+                }));
                 store.fold(&fold).await?;
-                states.set_folded_until(cube, seconds, until_s);
-                self.added
-                    .retain(|added, _| added.cube != cube || added.seconds != finer || added.at_s >= until_s);
+                for cube in cube.with_sums() {
+                    states.set_folded_until(*cube, seconds, until_s);
+                }
+                self.added.retain(|added, _| {
+                    !cube.with_sums().contains(&added.cube) || added.seconds != finer || added.at_s >= until_s
+                });
             }
             finer_until_s = until_s;
         }
         Ok(())
     }
+}
+
+/// The cells by model are the sums of those by route, which is less work than adding each request to both.
+fn by_model(buckets: &mut BTreeMap<Bucket, Cells>) {
+    let mut sums = Vec::new();
+    for (bucket, cells) in buckets.iter().filter(|(bucket, _)| bucket.cube == Cube::Route) {
+        let mut sum = Cells::new(Cube::Model);
+        sum.add_all(cells, Axes::by_model);
+        let bucket = Bucket {
+            cube: Cube::Model,
+            ..*bucket
+        };
+        sums.push((bucket, sum));
+    }
+    buckets.extend(sums);
 }
 
 /// The sum of stored sheets of a tier that lie in a bucket. Where several belong to one bucket of that tier,

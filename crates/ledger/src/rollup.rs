@@ -75,6 +75,21 @@ pub(crate) struct TierStates {
 impl Cube {
     pub(crate) const ALL: [Self; 5] = [Self::Model, Self::Route, Self::Key, Self::User, Self::Tag];
 
+    /// Those to which a request is added itself. The cells by model are sums of the cells by route: both have
+    /// the same tiers, and are folded up to the same moments.
+    pub(crate) const ADDED: [Self; 4] = [Self::Route, Self::Key, Self::User, Self::Tag];
+
+    /// This one, and the one whose cells are sums of its cells: they are folded in one transaction.
+    pub(crate) const fn with_sums(self) -> &'static [Self] {
+        match self {
+            Self::Model => &[Self::Model],
+            Self::Route => &[Self::Route, Self::Model],
+            Self::Key => &[Self::Key],
+            Self::User => &[Self::User],
+            Self::Tag => &[Self::Tag],
+        }
+    }
+
     /// The stored number.
     pub(crate) const fn code(self) -> i64 {
         match self {
@@ -132,6 +147,18 @@ impl Cube {
             Self::Key => each(named(ids.key)),
             Self::User => each(named(ids.user)),
             Self::Tag => ids.tags.iter().flatten().for_each(|id| each(named(Some(*id)))),
+        }
+    }
+}
+
+// === impl Axes ===
+
+impl Axes {
+    /// Told apart by model alone.
+    pub(crate) fn by_model(&self) -> Self {
+        Self {
+            model: self.model,
+            ..Self::default()
         }
     }
 }

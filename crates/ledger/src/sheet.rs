@@ -4,8 +4,7 @@
 //! the writer merges them now and then (`fold.rs`). One value for many cells is what makes both cheap: a
 //! year by model is a few hundred values, and a user's day is about twenty bytes.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use record::UnixMillis;
 
 use crate::cell::{Cell, Counts, Sample};
@@ -55,9 +54,9 @@ impl Cells {
     /// None yet, of the kind that a cube has.
     pub(crate) fn new(cube: Cube) -> Self {
         if cube.holds_spreads() {
-            Self::Whole(HashMap::new())
+            Self::Whole(HashMap::default())
         } else {
-            Self::Counts(HashMap::new())
+            Self::Counts(HashMap::default())
         }
     }
 
@@ -66,6 +65,15 @@ impl Cells {
         match self {
             Self::Whole(cells) => cells.entry(axes).or_default().add(sample),
             Self::Counts(cells) => cells.entry(axes).or_default().add(sample),
+        }
+    }
+
+    /// Adds the cells of a finer cube: those that differ only in what this one does not tell apart become one.
+    pub(crate) fn add_all(&mut self, finer: &Self, axes: impl Fn(&Axes) -> Axes) {
+        if let (Self::Whole(cells), Self::Whole(finer)) = (self, finer) {
+            for (of, cell) in finer {
+                cells.entry(axes(of)).or_default().merge(cell);
+            }
         }
     }
 

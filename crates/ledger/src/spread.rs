@@ -7,7 +7,6 @@
 //! little for a month of gaps.) A bucket's representative is at most `ALPHA` away from each value in it
 //! (<https://arxiv.org/abs/1908.10693>).
 
-use std::cmp::Ordering;
 use std::time::Duration;
 
 use record::units::count_f64;
@@ -86,7 +85,7 @@ impl Spread {
         self.sum_us = self.sum_us.saturating_add(other.sum_us);
         self.min_us = self.min_us.min(other.min_us);
         self.max_us = self.max_us.max(other.max_us);
-        self.buckets = merge_buckets(&self.buckets, &other.buckets);
+        merge_buckets(&mut self.buckets, &other.buckets);
     }
 
     /// The value below which `permille` of a thousand values lie, by nearest rank; `None` without values.
@@ -203,23 +202,37 @@ pub(crate) fn unsigned_us(us: i64) -> u64 {
     u64::try_from(us).unwrap_or(0)
 }
 
-fn merge_buckets(left: &[(u16, u64)], right: &[(u16, u64)]) -> Vec<(u16, u64)> {
-    let mut merged = Vec::with_capacity(left.len().max(right.len()) + 8);
-    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
-    while let (Some(&&(a, a_count)), Some(&&(b, b_count))) = (left.peek(), right.peek()) {
-        match a.cmp(&b) {
-            Ordering::Less => merged.extend(left.next()),
-            Ordering::Greater => merged.extend(right.next()),
-            Ordering::Equal => {
-                merged.push((a, a_count.saturating_add(b_count)));
-                left.next();
-                right.next();
-            }
+/// Adds sorted buckets to sorted buckets, in place: most of them are there already, and the rest moves once.
+fn merge_buckets(into: &mut Vec<(u16, u64)>, from: &[(u16, u64)]) {
+    let mut missing = 0;
+    let mut at = 0;
+    for (bucket, count) in from {
+        while into.get(at).is_some_and(|(have, _)| have < bucket) {
+            at += 1;
+        }
+        match into.get_mut(at) {
+            Some((have, sum)) if have == bucket => *sum = sum.saturating_add(*count),
+            _ => missing += 1,
         }
     }
-    merged.extend(left);
-    merged.extend(right);
-    merged
+    if missing == 0 {
+        return;
+    }
+    // From the back, so that every bucket moves to its place at once.
+    let mut read = into.len();
+    into.resize(read + missing, (0, 0));
+    let mut write = into.len();
+    for (bucket, count) in from.iter().rev() {
+        while read > 0 && into[read - 1].0 > *bucket {
+            read -= 1;
+            write -= 1;
+            into[write] = into[read];
+        }
+        if read == 0 || into[read - 1].0 != *bucket {
+            write -= 1;
+            into[write] = (*bucket, *count);
+        }
+    }
 }
 
 /// The bucket of a value.
