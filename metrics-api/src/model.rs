@@ -18,8 +18,8 @@ pub(crate) use moment::Moment;
 pub(crate) use replicas::{About, Facets, ProxyRow, ReplicaRow, ReplicaView, Replicas};
 pub(crate) use requests::{RequestRecord, RequestsPage};
 pub(crate) use words::{
-    AttemptEndWord, DialectWord, DimensionWord, EndpointWord, FinishReasonWord, MetricWord, OutcomeWord,
-    PolicyWord, ReplicaStateWord, ResponseFormatWord, ServiceTierWord, UnitWord, UsageSourceWord,
+    AttemptEndWord, ByWord, DialectWord, EndpointWord, FinishReasonWord, MetricWord, OutcomeWord, PolicyWord,
+    ReplicaStateWord, ResponseFormatWord, ServiceTierWord, UnitWord, UsageSourceWord,
 };
 
 /// A span as JSON shows it: milliseconds, to the microsecond.

@@ -8,7 +8,10 @@ mod documented;
 mod moment;
 mod window;
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
+
+use ledger::{By, Dimension};
 
 use crate::error::ApiError;
 
@@ -83,6 +86,42 @@ impl Params {
             .collect()
     }
 
+    /// Takes every parameter whose name begins with `prefix`, by the rest of its name; `shown` stands for all
+    /// of them in refusals.
+    ///
+    /// # Errors
+    /// When a name or a value is empty, or there are more than [`VALUES_MAX`].
+    pub(crate) fn prefixed(
+        &mut self,
+        prefix: &str,
+        shown: &'static str,
+    ) -> Result<BTreeMap<String, Vec<String>>, ApiError> {
+        self.known.push(shown);
+        let (taken, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pairs)
+            .into_iter()
+            .partition(|(key, _)| key.starts_with(prefix));
+        self.pairs = left;
+        if taken.len() > VALUES_MAX {
+            return Err(ApiError::BadParameter(format!(
+                "`{shown}` is given {} times; the most is {VALUES_MAX}",
+                taken.len()
+            )));
+        }
+        let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (key, value) in taken {
+            let name = key.strip_prefix(prefix).unwrap_or_default();
+            if name.is_empty() || value.is_empty() {
+                return Err(ApiError::BadParameter(format!(
+                    "`{}={}` is not accepted; write `{shown}=value`",
+                    shortened(&key),
+                    shortened(&value)
+                )));
+            }
+            named.entry(name.to_owned()).or_default().push(value);
+        }
+        Ok(named)
+    }
+
     /// Takes a whole number from 1 to `max`.
     ///
     /// # Errors
@@ -151,6 +190,19 @@ pub(crate) fn word<T: Copy>(value: &str, all: &[T], name: impl Fn(T) -> &'static
         .map(|name| format!("did you mean `{name}`? "))
         .unwrap_or_default();
     Err(format!("{hint}write one of {}", names.join(", ")))
+}
+
+/// Reads what to group by: a dimension, or `tag.` and the name of a tag.
+///
+/// # Errors
+/// The list of the words, with the nearest one first.
+pub(crate) fn by(value: &str) -> Result<By, String> {
+    match value.strip_prefix("tag.") {
+        Some(name) if !name.is_empty() => Ok(By::Tag(name.into())),
+        _ => word(value, Dimension::ALL, Dimension::as_str)
+            .map(By::from)
+            .map_err(|words| format!("{words}, or tag.<name>")),
+    }
 }
 
 /// The name that is most like `word`, if any is like it at all.

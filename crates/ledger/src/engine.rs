@@ -275,6 +275,13 @@ impl Session {
         }
     }
 
+    /// Begins of the buckets of a slice for which there is any sheet, in their order.
+    pub(crate) async fn begins(&mut self, slice: Slice) -> Result<Vec<i64>, QueryError> {
+        match self {
+            Self::Sqlite(session) => session.begins(slice).await,
+        }
+    }
+
     /// Requests in the sheets of a slice, without reading these.
     pub(crate) async fn count(&mut self, slice: Slice) -> Result<u64, QueryError> {
         match self {

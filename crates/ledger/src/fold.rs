@@ -13,7 +13,7 @@ use crate::dictionary::Entry;
 use crate::engine::{Fold, Mark, Store};
 use crate::error::AppendError;
 use crate::identifier::RowId;
-use crate::rollup::{Axes, Bucket, Cube, TierStates, align_down, second_of};
+use crate::rollup::{Axes, Bucket, Cube, TIERS, TierStates, align_down, second_of};
 use crate::sheet::{Cells, Sheet};
 
 /// How long a bucket is left open after its end at most. A request is limited to an hour, so that later
@@ -35,6 +35,8 @@ const COUNTED_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Folding {
     added: HashMap<Bucket, u32>,
+    /// The last minute that is known to have a sheet because of a pulse.
+    live_s: Option<i64>,
 }
 
 // === impl Folding ===
@@ -68,6 +70,25 @@ impl Folding {
             .iter()
             .map(|(bucket, cells)| cells.sheet(*bucket))
             .collect()
+    }
+
+    /// Adds empty sheets that say, with a pulse, that a proxy is live, when its minute has none yet.
+    pub(crate) fn add_live(&self, at_s: i64, sheets: &mut Vec<Sheet>) {
+        let minute_s = align_down(at_s, TIERS[0]);
+        if self.live_s == Some(minute_s) {
+            return;
+        }
+        for cube in Cube::Route.with_sums() {
+            let bucket = Bucket::of(*cube, TIERS[0], minute_s);
+            if !sheets.iter().any(|sheet| sheet.bucket == bucket) {
+                sheets.push(Cells::new(*cube).sheet(bucket));
+            }
+        }
+    }
+
+    /// Notes that a minute has sheets because of a pulse.
+    pub(crate) fn lived(&mut self, at_s: i64) {
+        self.live_s = Some(align_down(at_s, TIERS[0]));
     }
 
     /// Notes what was stored.

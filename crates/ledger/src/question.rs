@@ -73,14 +73,22 @@ impl Query {
     }
 }
 
-/// The cursor text for the last row of a page. Opaque to callers; only [`cursor_id`] reads it.
+/// The cursor text for the last row of a page: its id and check digits, so that a number of somebody else's
+/// is refused and not taken for the end of the list. Opaque to callers; only [`cursor_id`] reads it.
 pub(crate) fn cursor_text(id: i64) -> String {
-    format!("{id:x}")
+    format!("{id:x}.{:04x}", check_digits(id))
 }
 
 /// The row id behind a cursor; `None` when it is not one of ours.
 pub(crate) fn cursor_id(text: &str) -> Option<i64> {
-    i64::from_str_radix(text, 16).ok().filter(|id| *id > 0)
+    let (id, _) = text.split_once('.')?;
+    let id = i64::from_str_radix(id, 16).ok().filter(|id| *id > 0)?;
+    (cursor_text(id) == text).then_some(id)
+}
+
+/// The high bits of a product with an odd number, which every bit of the id has a part in.
+fn check_digits(id: i64) -> u64 {
+    id.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48
 }
 
 #[cfg(test)]
@@ -90,7 +98,16 @@ mod tests {
     #[test]
     fn cursors_read_back_and_foreign_text_is_refused() {
         assert_eq!(cursor_id(&cursor_text(987_654_321)), Some(987_654_321));
-        for text in ["", "zz", "-1", "0", "ffffffffffffffffffff", "1 OR 1=1"] {
+        for text in [
+            "",
+            "zz",
+            "abc",
+            "-1",
+            "0",
+            "abc.0000",
+            "ffffffffffffffffffff",
+            "1 OR 1=1",
+        ] {
             assert_eq!(cursor_id(text), None, "{text:?} is not a cursor");
         }
     }

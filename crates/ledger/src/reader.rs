@@ -5,6 +5,7 @@ mod cover;
 mod facets;
 mod figures;
 mod gather;
+mod live;
 mod names;
 mod pages;
 mod selection;

@@ -68,7 +68,8 @@ impl Cells {
         }
     }
 
-    /// Adds the cells of a finer cube: those that differ only in what this one does not tell apart become one.
+    /// Adds the cells of a finer cube: those that differ only in what this one does not tell apart become
+    /// one.
     pub(crate) fn add_all(&mut self, finer: &Self, axes: impl Fn(&Axes) -> Axes) {
         if let (Self::Whole(cells), Self::Whole(finer)) = (self, finer) {
             for (of, cell) in finer {

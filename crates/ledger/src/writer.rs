@@ -160,7 +160,11 @@ impl Writer {
                 .await?;
         }
         let entries = memory.dictionary.entries(store, records).await?;
-        let sheets = Folding::sheets(&entries, &memory.states);
+        let mut sheets = Folding::sheets(&entries, &memory.states);
+        let live_s = pulse.map(|pulse| second_of(pulse.at));
+        if let Some(at_s) = live_s {
+            memory.folding.add_live(at_s, &mut sheets);
+        }
         let rows = match parts {
             Parts::RowsAndCells => entries.as_slice(),
             Parts::Cells => &[],
@@ -173,6 +177,9 @@ impl Writer {
         let outcome = store.append(batch).await;
         if outcome.is_ok() {
             memory.folding.stored(&sheets);
+            if let Some(at_s) = live_s {
+                memory.folding.lived(at_s);
+            }
         }
         self.memory = Some(memory);
         outcome

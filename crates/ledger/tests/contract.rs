@@ -17,3 +17,5 @@ mod retention;
 mod rollups;
 #[path = "contract/support.rs"]
 mod support;
+#[path = "contract/who.rs"]
+mod who;

@@ -275,7 +275,7 @@ export interface components {
         /** @description The figures of a window, split by one dimension. */
         readonly Breakdown: {
             /** @description What the rows are split by. */
-            readonly by: components["schemas"]["Dimension"];
+            readonly by: components["schemas"]["By"];
             /**
              * @description Start of the window that is covered, included: as asked for, or earlier where only coarser figures are
              *     kept.
@@ -291,6 +291,8 @@ export interface components {
             /** @description The shared value; null for the requests where it is unknown. */
             readonly key: string | null;
         };
+        /** @description What answers are split by: a dimension, or a tag. Requests without the tag are in no row. */
+        readonly By: components["schemas"]["Dimension"] | string;
         /**
          * @description The wire format of an answer.
          * @enum {string}
@@ -1091,8 +1093,8 @@ export interface operations {
     readonly breakdown: {
         readonly parameters: {
             readonly query: {
-                /** @description The dimension to split by. */
-                readonly by: components["schemas"]["Dimension"];
+                /** @description The dimension or tag to split by. */
+                readonly by: components["schemas"]["By"];
                 /** @description Most rows to answer. */
                 readonly limit?: number;
                 /**
@@ -1121,6 +1123,8 @@ export interface operations {
                 readonly key?: readonly string[];
                 /** @description End user, by the stored hash or name. Repeatable. */
                 readonly user?: readonly string[];
+                /** @description Configured tag: `tag.team=search` for a tag `team`. Repeatable, also with other names. */
+                readonly "tag.<name>"?: readonly string[];
             };
             readonly header?: never;
             readonly path?: never;
@@ -1183,6 +1187,8 @@ export interface operations {
                 readonly key?: readonly string[];
                 /** @description End user, by the stored hash or name. Repeatable. */
                 readonly user?: readonly string[];
+                /** @description Configured tag: `tag.team=search` for a tag `team`. Repeatable, also with other names. */
+                readonly "tag.<name>"?: readonly string[];
             };
             readonly header?: never;
             readonly path?: never;
@@ -1280,6 +1286,8 @@ export interface operations {
                 readonly key?: readonly string[];
                 /** @description End user, by the stored hash or name. Repeatable. */
                 readonly user?: readonly string[];
+                /** @description Configured tag: `tag.team=search` for a tag `team`. Repeatable, also with other names. */
+                readonly "tag.<name>"?: readonly string[];
             };
             readonly header?: never;
             readonly path?: never;
@@ -1346,6 +1354,8 @@ export interface operations {
                 readonly key?: readonly string[];
                 /** @description End user, by the stored hash or name. Repeatable. */
                 readonly user?: readonly string[];
+                /** @description Configured tag: `tag.team=search` for a tag `team`. Repeatable, also with other names. */
+                readonly "tag.<name>"?: readonly string[];
             };
             readonly header?: never;
             readonly path?: never;
@@ -1454,6 +1464,8 @@ export interface operations {
                 readonly key?: readonly string[];
                 /** @description End user, by the stored hash or name. Repeatable. */
                 readonly user?: readonly string[];
+                /** @description Configured tag: `tag.team=search` for a tag `team`. Repeatable, also with other names. */
+                readonly "tag.<name>"?: readonly string[];
             };
             readonly header?: never;
             readonly path?: never;
@@ -1498,8 +1510,8 @@ export interface operations {
                  * @example 1m
                  */
                 readonly step?: string;
-                /** @description One series for each value of this dimension. */
-                readonly by?: components["schemas"]["Dimension"];
+                /** @description One series for each value of this dimension or tag. */
+                readonly by?: components["schemas"]["By"];
                 /**
                  * @description Start of the window, included: RFC 3339, `now`, or `now-15m` (units `s`, `m`, `h`, `d`).
                  * @example now-15m
@@ -1526,6 +1538,8 @@ export interface operations {
                 readonly key?: readonly string[];
                 /** @description End user, by the stored hash or name. Repeatable. */
                 readonly user?: readonly string[];
+                /** @description Configured tag: `tag.team=search` for a tag `team`. Repeatable, also with other names. */
+                readonly "tag.<name>"?: readonly string[];
             };
             readonly header?: never;
             readonly path?: never;

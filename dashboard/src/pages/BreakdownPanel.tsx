@@ -61,7 +61,7 @@ export function BreakdownPanel() {
               Choose a longer one, or fewer filters.
             </Empty>
           ) : (
-            <BreakdownTable by={body.by} rows={body.rows} />
+            <BreakdownTable by={by} rows={body.rows} />
           )
         }
       </Answered>

@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ArrayItems, ObjectBuilder, SchemaTyp
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{DimensionWord, MetricWord, Moment, UnitWord, span_ms};
+use super::{ByWord, MetricWord, Moment, UnitWord, span_ms};
 
 /// The figures of a window.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,7 +29,7 @@ pub(crate) struct Summary {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Breakdown {
     /// What the rows are split by.
-    pub(crate) by: DimensionWord,
+    pub(crate) by: ByWord,
     /// Start of the window that is covered, included: as asked for, or earlier where only coarser figures are
     /// kept.
     pub(crate) from: Moment,

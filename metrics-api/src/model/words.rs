@@ -4,14 +4,14 @@
 
 use std::borrow::Cow;
 
-use ledger::{Dimension, Metric, Unit};
+use ledger::{By, Dimension, Metric, Unit};
 use record::{
     AttemptEnd, Dialect, Endpoint, FinishReason, Outcome, Policy, ReplicaState, ResponseFormat, ServiceTier,
     UsageSource,
 };
 use serde::{Serialize, Serializer};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Schema};
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Wraps an enum of words for serde and for OpenAPI, where it becomes a schema with a name.
@@ -93,9 +93,48 @@ word! {
     /// What a time series shows.
     MetricWord, Metric, "Metric"
 }
+/// What answers are split by: a dimension, or a tag.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct ByWord(pub(crate) By);
+
 /// The unit of a series' values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct UnitWord(pub(crate) Unit);
+
+// === impl ByWord ===
+
+impl Serialize for ByWord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl PartialSchema for ByWord {
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new()
+            .item(Ref::from_schema_name("Dimension"))
+            .item(
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some("^tag\\..+$"))
+                    .description(Some("A configured tag: `tag.team` for a tag `team`.")),
+            )
+            .description(Some(
+                "What answers are split by: a dimension, or a tag. Requests without the tag are in no row.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for ByWord {
+    fn name() -> Cow<'static, str> {
+        "By".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push(("Dimension".to_owned(), DimensionWord::schema()));
+    }
+}
 
 // === impl UnitWord ===
 

@@ -4,7 +4,7 @@
 
 use utoipa::IntoParams;
 
-use crate::model::{DimensionWord, EndpointWord, MetricWord, OutcomeWord};
+use crate::model::{ByWord, EndpointWord, MetricWord, OutcomeWord};
 
 /// The window in time.
 #[derive(Debug, IntoParams)]
@@ -47,6 +47,9 @@ pub(crate) struct FilterParams {
     key: Option<Vec<String>>,
     /// End user, by the stored hash or name. Repeatable.
     user: Option<Vec<String>>,
+    /// Configured tag: `tag.team=search` for a tag `team`. Repeatable, also with other names.
+    #[param(rename = "tag.<name>")]
+    tag: Option<Vec<String>>,
 }
 
 /// What a time series shows.
@@ -63,8 +66,8 @@ pub(crate) struct SeriesParams {
     /// for the window. Left out, a round step is chosen that gives 60 to 120 points.
     #[param(example = "1m")]
     step: Option<String>,
-    /// One series for each value of this dimension.
-    by: Option<DimensionWord>,
+    /// One series for each value of this dimension or tag.
+    by: Option<ByWord>,
 }
 
 /// How a window is split.
@@ -75,8 +78,8 @@ pub(crate) struct SeriesParams {
     reason = "read by the derive, which makes the documentation from the fields"
 )]
 pub(crate) struct BreakdownParams {
-    /// The dimension to split by.
-    by: DimensionWord,
+    /// The dimension or tag to split by.
+    by: ByWord,
     /// Most rows to answer.
     #[param(default = 50, minimum = 1, maximum = 1000)]
     limit: Option<u32>,

@@ -58,7 +58,11 @@ impl Params {
             stream: self.read("stream", |text| text.parse().map_err(|_| "write true or false"))?,
             key: self.names("key")?,
             user: self.names("user")?,
-            ..ledger::Filter::default()
+            tags: self
+                .prefixed("tag.", "tag.<name>")?
+                .into_iter()
+                .map(|(name, values)| (name.into(), values.into_iter().map(Name::from).collect()))
+                .collect(),
         })
     }
 

@@ -11,10 +11,10 @@ use record::units::{duration_ms_i64, format_duration, parse_duration};
 
 use crate::error::{ApiError, ErrorEnvelope};
 use crate::model::{
-    Breakdown, BreakdownRow, DimensionWord, Figures, MetricWord, Moment, Point, Series, Summary, Timeseries,
+    Breakdown, BreakdownRow, ByWord, Figures, MetricWord, Moment, Point, Series, Summary, Timeseries,
     UnitWord,
 };
-use crate::params::{BreakdownParams, FilterParams, Params, SeriesParams, WindowParams, Windowed, word};
+use crate::params::{BreakdownParams, FilterParams, Params, SeriesParams, WindowParams, Windowed, by, word};
 use crate::state::AppState;
 
 const ROWS_DEFAULT: usize = 50;
@@ -62,13 +62,13 @@ pub(crate) async fn timeseries(
     let step = params.read("step", |text| {
         parse_duration(text).map_err(|_| "write a span such as 10s, 1m or 1h")
     })?;
-    let by = params.read("by", |text| word(text, Dimension::ALL, Dimension::as_str))?;
+    let split = params.read("by", by)?;
     let Windowed { query, .. } = params.windowed(state.now())?;
     params.finish()?;
     let step = step.unwrap_or_else(|| round_step(&query));
     let found = state
         .reader
-        .timeseries(&query, metric, step, by.map(Into::into))
+        .timeseries(&query, metric, step, split)
         .await
         .map_err(|error| match error {
             ledger::QueryError::Step(reason) => ApiError::BadParameter(format!(
@@ -99,13 +99,13 @@ pub(crate) async fn breakdown(
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Breakdown>, ApiError> {
     let mut params = Params::parse(raw.as_deref());
-    let by = params
-        .read("by", |text| word(text, Dimension::ALL, Dimension::as_str))?
+    let split = params
+        .read("by", by)?
         .ok_or_else(|| missing("by", Dimension::ALL, Dimension::as_str))?;
     let limit = params.limit("limit", ROWS_MAX)?.unwrap_or(ROWS_DEFAULT);
     let Windowed { query, now } = params.windowed(state.now())?;
     params.finish()?;
-    let rows = state.reader.breakdown(&query, by, limit).await?;
+    let rows = state.reader.breakdown(&query, split.clone(), limit).await?;
     let (from, to) = covered(&query, &rows);
     let span = rate_span((from, to), first_at(&state, &query, &rows, limit).await?, now);
     let row = |row: ledger::BreakdownRow| BreakdownRow {
@@ -113,7 +113,7 @@ pub(crate) async fn breakdown(
         figures: Figures::of(&row.summary, span),
     };
     Ok(Json(Breakdown {
-        by: DimensionWord(by),
+        by: ByWord(split),
         from: Moment(from),
         to: Moment(to),
         rows: rows.into_iter().map(row).collect(),

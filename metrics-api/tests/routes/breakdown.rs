@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::Service;
+use crate::{Service, records};
 
 /// The row whose key is `key`.
 fn row<'b>(body: &'b Value, key: &Value) -> &'b Value {
@@ -111,4 +111,37 @@ async fn mistakes_are_named() {
     ] {
         insta::assert_snapshot!(service.get(&format!("/api/v1/breakdown{query}")).await.shown());
     }
+}
+
+#[tokio::test]
+async fn tags_are_split_by_and_filtered_by() {
+    let service = Service::filled().await;
+    let mut tagged = records::stream("r7", 20, 150);
+    tagged.identity.tags.push(record::Tag {
+        name: "team".into(),
+        value: "search".into(),
+    });
+    service.store(&[tagged], &[]).await;
+    let body = service.get("/api/v1/breakdown?by=tag.team").await.json();
+    assert_eq!(body["by"], "tag.team");
+    assert_eq!(
+        body["rows"].as_array().unwrap().len(),
+        1,
+        "only requests with the tag: {body:#}"
+    );
+    assert_eq!(row(&body, &json!("search"))["requests"], 1);
+    let only = service.get("/api/v1/summary?tag.team=search").await.json();
+    assert_eq!(only["requests"], 1);
+    let none = service
+        .get("/api/v1/summary?tag.team=search&tag.env=prod")
+        .await
+        .json();
+    assert_eq!(none["requests"], 0, "different tags must all hold");
+    let series = service
+        .get("/api/v1/timeseries?metric=requests&step=1h&by=tag.team")
+        .await
+        .json();
+    assert_eq!(series["series"][0]["labels"], json!({ "tag.team": "search" }));
+    assert_eq!(service.get("/api/v1/summary?tag.=x").await.status, 400);
+    assert_eq!(service.get("/api/v1/breakdown?by=tag.").await.status, 400);
 }

@@ -79,6 +79,7 @@ async fn mistakes_are_named() {
         "?limit=0",
         "?limit=1001",
         "?cursor=nonsense",
+        "?cursor=abc",
         "?offset=10",
         "/unknown-id",
         "/r1?verbose=1",

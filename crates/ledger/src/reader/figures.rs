@@ -7,6 +7,7 @@ use record::UnixMillis;
 use record::units::{count_f64, duration_ms, duration_ms_i64};
 
 use super::gather::{Gathered, Grouping, gather};
+use super::live::Live;
 use super::names::words;
 use crate::answer::{BreakdownRow, Series, Summary, Timeseries};
 use crate::cell::Cell;
@@ -117,6 +118,8 @@ pub(super) async fn timeseries(
     let mut grouping = Grouping::new(by.clone(), Some(steps.step));
     grouping.spreads = metric.is_of_spread();
     let Gathered { mut cells, from, .. } = gather(session, query, grouping).await?;
+    let states = session.states().await?;
+    let live = Live::of(session, query, steps.step, &states).await?;
     let mut busy: HashMap<Option<i64>, u64> = HashMap::new();
     for ((value, _), cell) in &cells {
         *busy.entry(*value).or_default() += cell.counts.requests;
@@ -142,11 +145,12 @@ pub(super) async fn timeseries(
         points: steps
             .moments()
             .map(|at| {
-                if at.plus(steps.step) <= from {
-                    // Pruned: not zero, but no longer known.
+                let cell = cells.remove(&(value, at));
+                if at.plus(steps.step) <= from || (cell.is_none() && !live.touches(at, steps.step)) {
+                    // Pruned, or nobody was there to be asked: not zero, but not known.
                     return (at, None);
                 }
-                let cell = cells.remove(&(value, at)).unwrap_or_default();
+                let cell = cell.unwrap_or_default();
                 (at, point(metric, &cell, steps.seconds(at, from, query.to)))
             })
             .collect(),

@@ -195,6 +195,10 @@ impl Session {
         Ok(())
     }
 
+    pub(crate) async fn begins(&mut self, slice: Slice) -> Result<Vec<i64>, QueryError> {
+        Ok(sheets::begins(self.connection(), slice).await?)
+    }
+
     pub(crate) async fn count(&mut self, slice: Slice) -> Result<u64, QueryError> {
         Ok(sheets::count(self.connection(), slice).await?)
     }

@@ -41,6 +41,21 @@ pub(super) async fn all(
 pub(super) const SELECT: &str = "SELECT at_s, cells FROM sheet \
      WHERE seconds = ?1 AND cube = ?2 AND at_s >= ?3 AND at_s < ?4 ORDER BY at_s, instance, batch";
 
+/// Begins of the buckets of a slice for which there is a sheet. Answered from the index alone.
+pub(super) async fn begins(connection: &mut SqliteConnection, slice: Slice) -> Result<Vec<i64>, sqlx::Error> {
+    let rows: Vec<(i64,)> = sqlx::query_as(
+        "SELECT DISTINCT at_s FROM sheet \
+         WHERE seconds = ?1 AND cube = ?2 AND at_s >= ?3 AND at_s < ?4 ORDER BY at_s",
+    )
+    .bind(slice.seconds)
+    .bind(slice.cube.code())
+    .bind(slice.from_s)
+    .bind(slice.to_s)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|(at_s,)| at_s).collect())
+}
+
 /// Requests in the sheets of a slice.
 pub(super) async fn count(connection: &mut SqliteConnection, slice: Slice) -> Result<u64, sqlx::Error> {
     let (requests,): (i64,) = sqlx::query_as(

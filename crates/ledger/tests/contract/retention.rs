@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ledger::{Dimension, Filter, Keep, Metric, Page, Pruned, Query, Writer};
-use record::{MetricRecord, Outcome, Pulse, UnixMillis};
+use record::{MetricRecord, Outcome, UnixMillis};
 
-use crate::support::{NOON, Place, block_on, plain};
+use crate::support::{NOON, Place, block_on, plain, pulse};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -19,20 +19,6 @@ fn traffic() -> Vec<MetricRecord> {
             record
         })
         .collect()
-}
-
-fn pulse(at: UnixMillis) -> Pulse {
-    Pulse {
-        instance: "test".into(),
-        version: String::new(),
-        started_at: NOON,
-        at,
-        in_flight: 0,
-        waiting: 0,
-        replicas: Vec::new(),
-        ledger: None,
-        families: Vec::new(),
-    }
 }
 
 async fn filled(place: &Place) -> Writer {

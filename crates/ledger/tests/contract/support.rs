@@ -9,8 +9,8 @@ use proptest::option;
 use proptest::prelude::*;
 use record::{
     Attempt, AttemptEnd, Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, MetricRecord,
-    Name, Outcome, Policy, ResponseFormat, Routing, ServiceTier, Shape, Sketch, TAGS_MAX, Tag, Times, Tokens,
-    UnixMillis, Usage, UsageSource,
+    Name, Outcome, Policy, Pulse, ResponseFormat, Routing, ServiceTier, Shape, Sketch, TAGS_MAX, Tag, Times,
+    Tokens, UnixMillis, Usage, UsageSource,
 };
 
 /// A moment in November 2026 that is a multiple of every rollup tier up to a day.
@@ -53,6 +53,21 @@ impl Place {
             .collect();
         names.sort();
         names
+    }
+}
+
+/// A pulse of an idle proxy.
+pub(crate) fn pulse(at: UnixMillis) -> Pulse {
+    Pulse {
+        instance: "test".into(),
+        version: String::new(),
+        started_at: NOON,
+        at,
+        in_flight: 0,
+        waiting: 0,
+        replicas: Vec::new(),
+        ledger: None,
+        families: Vec::new(),
     }
 }
 
