@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo build dashboard test check lint fmt bench e2e clean
+.PHONY: help run demo build dashboard test check lint fmt bench e2e faults clean
 
 # Where cargo builds; the same default as cargo's own.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -47,6 +47,9 @@ bench: ## Run the micro-benchmarks
 
 e2e: build ## Drive streamgauge in front of llama-server and vLLM with the official clients
 	STREAMGAUGE_BIN=$(CARGO_TARGET_DIR)/release/streamgauge scripts/e2e/run.sh
+
+faults: build ## Break the ledger's disk and kill the proxy under load, and print what was lost (ten minutes)
+	STREAMGAUGE_BIN=$(CARGO_TARGET_DIR)/release/streamgauge scripts/faults.sh
 
 clean: ## Remove what was built; data/ stays
 	cargo clean

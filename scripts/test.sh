@@ -92,6 +92,7 @@ fi
 step "Rust tests" cargo test --workspace --locked --no-fail-fast || true
 if step "binary for the end-to-end tests" cargo build --locked -p streamgauge; then
   export STREAMGAUGE_BIN=$CARGO_TARGET_DIR/debug/streamgauge
+  step "faults of disk and process" scripts/faults.sh --quick || true
   step "dashboard: browser tests" scripts/browser.sh || true
   step "in front of llama-server" scripts/e2e/run.sh --llama-only || true
 fi

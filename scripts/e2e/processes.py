@@ -95,6 +95,10 @@ class Process:
             os.kill(self.pid, signal.SIGTERM)
         return wait_for(f"{self.name} to end after SIGTERM", seconds, self._child.poll)
 
+    def wait(self, seconds: float) -> int:
+        """Waits for the process to end by itself and returns the exit status."""
+        return wait_for(f"{self.name} to end", seconds, self._child.poll)
+
     def kill(self) -> None:
         """Ends the process and all it started, at once. Does nothing when all are gone."""
         with contextlib.suppress(ProcessLookupError):
