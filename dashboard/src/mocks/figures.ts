@@ -44,7 +44,10 @@ export function figuresOf(requests: readonly MockRequest[], lengthMs: number): F
     requests_per_second: requests.length / seconds,
     tokens_per_second: completion === null ? null : completion / seconds,
     prompt_tokens_per_second: prompt === null ? null : prompt / seconds,
-    goodput: { good: 0, eligible: 0 },
+    goodput: {
+      good: requests.filter((request) => request.good === true).length,
+      eligible: requests.filter((request) => request.good !== null).length,
+    },
   };
 }
 

@@ -105,7 +105,9 @@ function requestOf(scenario: Scenario, slot: number): MockRequest | null {
     return null;
   }
   const ill = scenario === "busy" && replica.replica.startsWith("gpu-03") && minute % 20 < 6;
-  return madeFrom(slot, startedMs, replica, ill, outcomeOf(scenario, slot, ill));
+  const made = madeFrom(slot, startedMs, replica, ill, outcomeOf(scenario, slot, ill));
+  // Goals are set in the calm world only: in the others their tile must not be there.
+  return scenario === "calm" ? { ...made, good: (made.ttft_ms ?? 0) < 400 } : made;
 }
 
 function outcomeOf(scenario: Scenario, slot: number, ill: boolean): Schemas["Outcome"] {

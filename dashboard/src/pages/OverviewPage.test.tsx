@@ -97,6 +97,23 @@ describe("a page with traffic", () => {
   });
 });
 
+describe("service goals", () => {
+  it("have a tile with the share that met them", async () => {
+    putPage({ scenario: "calm" });
+    const tiles = screen.getByRole("region", { name: "Key figures" });
+    const tile = (await within(tiles).findByText("Goals met")).closest("a");
+    expect(tile?.querySelector(".tile-value")).toHaveTextContent(/^\d+(\.\d+)?$/);
+    expect(tile).toHaveTextContent("%");
+  });
+
+  it("have no tile where there are none", async () => {
+    putPage();
+    const tiles = screen.getByRole("region", { name: "Key figures" });
+    await within(tiles).findAllByText(/^[\d,.]+$/, { selector: ".tile-value" });
+    expect(within(tiles).queryByText("Goals met")).not.toBeInTheDocument();
+  });
+});
+
 describe("the address", () => {
   it("is what the page shows when a link is pasted", async () => {
     putPage({ query: "/?range=15m&outcome=client_cancelled&model=Qwen%2FQwen3-8B" });

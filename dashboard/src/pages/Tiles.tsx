@@ -1,4 +1,4 @@
-/** The seven tiles: how much, how well, how fast, now. Each leads to its panel. */
+/** The tiles: how much, how well, how fast, now. Each leads to its panel. */
 import type { Schemas } from "../api/client";
 import { useLive } from "../api/live";
 import { type Metric, useSummary, useSummaryBefore, useTimeseries } from "../api/queries";
@@ -57,6 +57,7 @@ export function Tiles() {
         course={useCourse("error_rate")}
         colour="--bad"
       />
+      <GoalsTile now={now} before={before} against={against} />
       <Tile
         label="TTFT p50"
         href="#ttft"
@@ -110,6 +111,44 @@ export function Tiles() {
       <InFlightTile />
     </section>
   );
+}
+
+/** Goodput; there is no such tile where no goals are set, or nothing was judged yet. */
+function GoalsTile({
+  now,
+  before,
+  against,
+}: {
+  readonly now: Summary | undefined;
+  readonly before: Summary | undefined;
+  readonly against: string;
+}) {
+  const course = useCourse("goodput");
+  if (now === undefined || now.goodput.eligible === 0) {
+    return null;
+  }
+  const { good, eligible } = now.goodput;
+  return (
+    <Tile
+      label="Goals met"
+      href="#requests"
+      figure={shareFigure(goodput(now))}
+      meaning={
+        `Requests that were served within all service goals: ${count(good)} of ${count(eligible)} ` +
+        "that say something about the service. Failures have missed them."
+      }
+      change={change(goodput(now), goodput(before))}
+      against={against}
+      better="higher"
+      course={course}
+      colour="--good"
+    />
+  );
+}
+
+function goodput(summary: Summary | undefined): number | null {
+  const { good, eligible } = summary?.goodput ?? { good: 0, eligible: 0 };
+  return eligible === 0 ? null : good / eligible;
 }
 
 function InFlightTile() {
