@@ -1,4 +1,5 @@
-//! Puts the git revision into the binary. A build without git, or outside a checkout, has none and says so.
+//! Puts the git revision and the compiler's version into the binary. A build without git, or outside a
+//! checkout, has no revision and says so.
 
 use std::process::Command;
 
@@ -21,10 +22,20 @@ fn main() {
         "cargo::rustc-env=STREAMGAUGE_REVISION={}",
         revision.unwrap_or_default()
     );
+    let compiler = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    // `rustc 1.95.0 (59807616e 2026-04-14)`
+    let compiler = said(&compiler, &["--version"]).unwrap_or_default();
+    let compiler = compiler.split(' ').nth(1).unwrap_or_default();
+    println!("cargo::rustc-env=STREAMGAUGE_RUSTC={compiler}");
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).output().ok()?;
+    said("git", arguments)
+}
+
+/// What a tool prints; `None` when it is not there, fails, or prints nothing.
+fn said(tool: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(tool).args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let text = text.trim();
     (output.status.success() && !text.is_empty()).then(|| text.to_owned())

@@ -320,6 +320,9 @@ impl Hooks {
         } else if json {
             Watched::Body(Box::new(ObservedBody::new(dialect)))
         } else {
+            if response.status.is_success() && dialect != Dialect::Other {
+                self.shared.telemetry.traffic.answered_in_no_dialect();
+            }
             Watched::Unread {
                 first: None,
                 last: None,

@@ -51,6 +51,8 @@ pub struct Settings {
     pub retention: Retention,
     /// The source revision of the binary, for `streamgauge_build_info`; may be empty.
     pub revision: String,
+    /// The version of the compiler that built it, for the same.
+    pub rustc: String,
 }
 
 /// Scheduled backups.

@@ -42,7 +42,7 @@ impl Shared {
     pub(crate) fn new(settings: Settings) -> anyhow::Result<(Arc<Self>, Receiver<Held>)> {
         let fleet = Fleet::new(&settings.pools)?;
         let identifier = Identifier::new(&settings.identity)?;
-        let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"), &settings.revision);
+        let telemetry = Telemetry::new([env!("CARGO_PKG_VERSION"), &settings.revision, &settings.rustc]);
         let books = &telemetry.pipeline.books;
         let (sink, records) = Sink::new(books.finished(), books.queue_full());
         let shared = Self {

@@ -48,14 +48,15 @@ pub(crate) struct Telemetry {
 // === impl Telemetry ===
 
 impl Telemetry {
-    pub(crate) fn new(version: &str, revision: &str) -> Self {
-        Self::made_by(&Maker::default(), version, revision)
+    /// `build` is version, revision and compiler of the running binary.
+    pub(crate) fn new(build: [&str; 3]) -> Self {
+        Self::made_by(&Maker::default(), build)
     }
 
-    fn made_by(make: &Maker, version: &str, revision: &str) -> Self {
-        let help = "Version of the running binary; always 1.";
-        make.gauges("build_info", help, &["version", "revision"])
-            .with_label_values(&[version, revision])
+    fn made_by(make: &Maker, build: [&str; 3]) -> Self {
+        let help = "Version, revision and compiler of the running binary; always 1.";
+        make.gauges("build_info", help, &["version", "revision", "rustc"])
+            .with_label_values(&build)
             .set(1);
         Self {
             models: ModelLabels::default(),

@@ -46,6 +46,9 @@ pub(crate) const VERSION: &str = env!("STREAMGAUGE_VERSION");
 /// The git revision alone; empty when it is not known.
 pub(crate) const REVISION: &str = env!("STREAMGAUGE_REVISION");
 
+/// The version of the compiler that built it.
+pub(crate) const RUSTC: &str = env!("STREAMGAUGE_RUSTC");
+
 /// The command line of `streamgauge`.
 #[derive(Debug, Parser)]
 #[command(name = "streamgauge", version = VERSION, about = ABOUT, long_about = LONG_ABOUT)]

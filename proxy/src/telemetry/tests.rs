@@ -69,7 +69,7 @@ fn has(text: &str, line: &str) -> bool {
 
 #[test]
 fn a_record_is_counted_once_everywhere() {
-    let telemetry = Telemetry::new("0.1.0", "abc");
+    let telemetry = Telemetry::new(["0.1.0", "abc", "1.95.0"]);
     telemetry.observe(&record("m", Outcome::Success), Verdict::default());
     let text = text(&telemetry);
     for line in [
@@ -83,7 +83,7 @@ fn a_record_is_counted_once_everywhere() {
         r#"streamgauge_inter_token_latency_seconds_bucket{model_name="m",le="0.025"} 2"#,
         r#"streamgauge_time_to_first_token_seconds_bucket{model_name="m",le="0.08"} 1"#,
         r#"streamgauge_usage_source_total{model_name="m",source="final"} 1"#,
-        r#"streamgauge_build_info{revision="abc",version="0.1.0"} 1"#,
+        r#"streamgauge_build_info{revision="abc",rustc="1.95.0",version="0.1.0"} 1"#,
     ] {
         assert!(has(&text, line), "missing {line} in\n{text}");
     }
@@ -95,7 +95,7 @@ fn a_record_is_counted_once_everywhere() {
 
 #[test]
 fn a_model_that_no_replica_named_is_other() {
-    let telemetry = Telemetry::new("0", "0");
+    let telemetry = Telemetry::new(["0"; 3]);
     let refused = MetricRecord {
         status: Some(404),
         model: None,
@@ -112,7 +112,7 @@ fn a_model_that_no_replica_named_is_other() {
 
 #[test]
 fn estimates_never_enter_exact_counters() {
-    let telemetry = Telemetry::new("0", "0");
+    let telemetry = Telemetry::new(["0"; 3]);
     let mut estimated = record("m", Outcome::ClientCancelled);
     estimated.usage.source = UsageSource::Estimated;
     telemetry.observe(&estimated, Verdict::default());
@@ -124,7 +124,7 @@ fn estimates_never_enter_exact_counters() {
 
 #[test]
 fn tokens_of_an_answer_that_nobody_got_whole_are_waste() {
-    let telemetry = Telemetry::new("0", "0");
+    let telemetry = Telemetry::new(["0"; 3]);
     let mut exact = record("m", Outcome::ClientCancelled);
     exact.usage.source = UsageSource::Continuous;
     let mut estimated = record("m", Outcome::TimeoutIdle);
@@ -153,7 +153,7 @@ fn tokens_of_an_answer_that_nobody_got_whole_are_waste() {
 #[test]
 fn every_metric_is_documented() {
     let make = Maker::default();
-    let _telemetry = Telemetry::made_by(&make, "0", "0");
+    let _telemetry = Telemetry::made_by(&make, ["0"; 3]);
     let made = make.made.borrow();
     assert!(made.len() > 30, "only {} metrics are made", made.len());
     let page = include_str!("../../../docs/metrics.md");

@@ -39,7 +39,7 @@ impl Traffic {
             ),
             parse_errors: make.counters(
                 "parse_errors_total",
-                "Answers with an event that could not be read, by kind.",
+                "Answers that could not be read, or not whole, by kind.",
                 &["kind"],
             ),
             refused: make.counters(
@@ -60,6 +60,11 @@ impl Traffic {
         }
     }
 
+    /// A replica's success was in none of the formats that we read.
+    pub(crate) fn answered_in_no_dialect(&self) {
+        self.parse_errors.with_label_values(&["unknown_dialect"]).inc();
+    }
+
     pub(super) fn observe(&self, record: &MetricRecord, model: &str) {
         let endpoint = record.endpoint.as_str();
         let labels = [model, endpoint, stream_label(record), record.outcome.as_str()];
@@ -76,6 +81,7 @@ impl Traffic {
         for (flag, kind) in [
             (Flags::PARSE_ERROR, "json"),
             (Flags::LINE_TOO_LONG, "line_too_long"),
+            (Flags::COMPRESSED, "compressed"),
         ] {
             if record.flags.contains(flag) {
                 self.parse_errors.with_label_values(&[kind]).inc();

@@ -77,6 +77,25 @@ async fn goals_are_judged_for_what_they_have_a_meaning_for() {
     );
 }
 
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_forwarded_and_counted() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: ";
+    let odd = vec![Step::Send(Bytes::from(format!(
+        "{head}application/x-protobuf\r\n\r\n{{}}"
+    )))];
+    let coded = format!("{head}application/json\r\ncontent-encoding: br\r\n\r\n{{}}");
+    let replica = Scripted::start(vec![odd, vec![Step::Send(Bytes::from(coded))]])
+        .await
+        .expect("a free port");
+    let up = start(&[replica.url()], "").await;
+    for id in ["odd", "coded"] {
+        assert_eq!(post(&up, id, STREAM).await.text(), "{}", "{id}");
+        assert_eq!(record(&up, id).await["usage_source"], "none");
+    }
+    counted(&up, r#"streamgauge_parse_errors_total{kind="unknown_dialect"} 1"#).await;
+    counted(&up, r#"streamgauge_parse_errors_total{kind="compressed"} 1"#).await;
+}
+
 /// Tokens in events of 64 KiB, far more than the sockets between replica and client hold.
 fn bulk() -> Vec<u8> {
     let text = "x".repeat(64 * 1024);

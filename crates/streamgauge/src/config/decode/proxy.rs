@@ -53,6 +53,7 @@ pub(super) fn decode(
         backup: ledger.backup,
         retention: ledger.retention,
         revision: crate::cli::REVISION.to_owned(),
+        rustc: crate::cli::RUSTC.to_owned(),
         threads,
         limits,
         grace,
