@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 /// All settings of one metrics-api process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
     /// Where the API, the dashboard and `/metrics` listen.
     pub listen: SocketAddr,

@@ -23,6 +23,8 @@ use tokio::sync::watch;
 pub(crate) use audit::{Audit, Hold};
 pub(crate) use places::{WithReplica, count_in};
 pub(crate) use pool::Pool;
+#[cfg(test)]
+pub(crate) use pool::tests::settings;
 
 use crate::replicas::{Replica, UrlError};
 use crate::settings::PoolSettings;
@@ -72,6 +74,35 @@ impl Fleet {
             leaving: Mutex::new(Vec::new()),
             swaps: watch::channel(0).0,
         })
+    }
+
+    /// Puts these pools in the place of those in force, all at once.
+    ///
+    /// # Errors
+    /// When a replica's URL is not one; nothing has changed then.
+    pub(crate) fn replace(&self, settings: &[PoolSettings]) -> Result<(), UrlError> {
+        // One swap after the other: each starts from what the one before it left.
+        let mut leaving = self.leaving.lock();
+        let before = self.pools.load_full();
+        let after = settings.iter().map(|settings| {
+            let same = before.iter().find(|pool| pool.name == settings.name);
+            Pool::new(settings, same.map(Arc::as_ref)).map(Arc::new)
+        });
+        let after = after.collect::<Result<Vec<_>, _>>()?;
+        for member in before.iter().flat_map(|pool| pool.members()) {
+            if !after
+                .iter()
+                .flat_map(|pool| pool.members())
+                .any(|stays| stays.is(&member))
+            {
+                member.replica.drain(true);
+                leaving.push(member);
+            }
+        }
+        after.iter().for_each(|pool| pool.enact());
+        self.pools.store(Arc::new(after));
+        self.swaps.send_modify(|count| *count += 1);
+        Ok(())
     }
 
     /// The pool of this name, if it is still there.
@@ -129,10 +160,7 @@ impl Fleet {
     pub(crate) fn pulse(&self) -> Vec<ReplicaPulse> {
         let mut leaving = self.leaving.lock();
         leaving.retain(|member| member.replica.in_flight() > 0);
-        let gone = leaving.iter().map(|member| ReplicaPulse {
-            state: ReplicaState::Draining,
-            ..member.replica.pulse(&member.pool)
-        });
+        let gone = leaving.iter().map(|member| member.replica.pulse(&member.pool));
         let there = self.members();
         let there = there.iter().map(|member| member.replica.pulse(&member.pool));
         there.chain(gone).collect()
@@ -141,7 +169,6 @@ impl Fleet {
 
 #[cfg(test)]
 mod tests {
-    use super::pool::tests::settings;
     use super::*;
     use crate::clock;
     use crate::replicas::Event;
@@ -161,5 +188,50 @@ mod tests {
         let pulse = fleet.pulse();
         let seen: Vec<_> = pulse.iter().map(|seen| (&*seen.pool, &*seen.replica)).collect();
         assert_eq!(seen, [("chat", "10.0.0.1:1"), ("embeddings", "10.0.0.2:1")]);
+    }
+
+    #[test]
+    fn what_stays_keeps_its_state_and_what_goes_shows_until_its_last_request() {
+        let (a, b, c) = ("http://10.0.0.1:1", "http://10.0.0.2:1", "http://10.0.0.3:1");
+        let fleet = Fleet::new(&[settings("chat", &[a, b])]).unwrap();
+        let held = fleet.first().unwrap();
+        held.replicas[1].learn(Event::ProbePassed, clock::now());
+        assert!(held.replicas[0].count_in(), "a request goes to it");
+        fleet
+            .replace(&[settings("chat", &[b, c]), settings("more", &[a])])
+            .unwrap();
+        let now = fleet.first().unwrap();
+        assert!(
+            Arc::ptr_eq(&held.replicas[1], &now.replicas[0]),
+            "the replica of the URL that stays is the same one"
+        );
+        assert_eq!(now.replicas[0].state(), ReplicaState::Up, "with its health");
+        assert_eq!(
+            held.replicas.len(),
+            2,
+            "a request that has begun sees what it was given"
+        );
+        let other = fleet.pool("more").unwrap();
+        assert_eq!(other.replicas[0].in_flight(), 0, "another pool, another replica");
+        let pulse = fleet.pulse();
+        let leaves = pulse.last().unwrap();
+        assert_eq!(
+            (leaves.state, leaves.in_flight, &*leaves.pool),
+            (ReplicaState::Draining, 1, "chat")
+        );
+        held.replicas[0].count_out();
+        assert_eq!(fleet.pulse().len(), 3, "nothing holds it any more");
+    }
+
+    #[test]
+    fn a_wrong_url_changes_nothing() {
+        let fleet = Fleet::new(&[settings("chat", &["http://10.0.0.1:1"])]).unwrap();
+        let before = fleet.first().unwrap();
+        let wrong = [settings("chat", &["http://10.0.0.2:1"]), settings("x", &["x"])];
+        assert!(fleet.replace(&wrong).is_err());
+        assert!(
+            Arc::ptr_eq(&before, &fleet.first().unwrap()),
+            "not even the first pool"
+        );
     }
 }

@@ -241,8 +241,8 @@ impl ProxyHttp for Hooks {
 impl Hooks {
     /// Everything before a replica is chosen. `Err` inside `Ok`: we answer ourselves.
     async fn admit(&self, session: &mut Session, ctx: &mut Ctx) -> Result<std::result::Result<(), Refusal>> {
-        session.set_write_timeout(Some(self.shared.settings.limits.write_deadline));
-        headers::identify(session, &self.shared.identifier, &mut ctx.tracked);
+        session.set_write_timeout(Some(self.shared.settings().limits.write_deadline));
+        headers::identify(session, &self.shared.identifier.load(), &mut ctx.tracked);
         let target = session.req_header().raw_path();
         let route = routes::route(target);
         if let Some(Route {
@@ -252,11 +252,8 @@ impl Hooks {
             ctx.tracked.endpoint = endpoint;
             ctx.tracked.dialect = dialect;
         }
-        if let Some(refusal) = ctx
-            .refused
-            .take()
-            .map(|status| upload::refusal(status, &self.shared.settings.limits))
-        {
+        let limits = self.shared.settings().limits;
+        if let Some(refusal) = ctx.refused.take().map(|status| upload::refusal(status, &limits)) {
             return Ok(Err(refusal));
         }
         if let Err(refusal) = vet::vet(session.req_header()) {
@@ -273,7 +270,7 @@ impl Hooks {
         if ctx.over_in_flight_limit() {
             return Ok(Err(Refusal::busy()));
         }
-        if let Err(refusal) = upload::read(session, ctx, &self.shared.settings.limits).await? {
+        if let Err(refusal) = upload::read(session, ctx, &limits).await? {
             return Ok(Err(refusal));
         }
         let read = clock::now();

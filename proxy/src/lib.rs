@@ -15,6 +15,7 @@ mod fleet;
 mod hooks;
 mod identity;
 mod recorder;
+mod reload;
 mod replicas;
 mod room;
 mod routes;
@@ -32,7 +33,7 @@ pub use identity::{
 };
 pub use replicas::UrlError;
 pub use settings::{
-    BackupSettings, HealthSettings, Limits, PoolSettings, QueueSettings, ReplicaSettings, Retention,
+    BackupSettings, HealthSettings, Limits, PoolSettings, QueueSettings, ReplicaSettings, Reread, Retention,
     RetrySettings, Settings, Timeouts, UsageMode,
 };
 pub use slo::Goals;

@@ -80,6 +80,8 @@ pub(crate) struct Replica {
     pub(crate) load: LastLoad,
     /// The prober is asked to look at once.
     suspect: AtomicBool,
+    /// It gets no new requests, whatever its health.
+    drained: AtomicBool,
     forsaken: Arc<AtomicBool>,
 }
 
@@ -153,11 +155,15 @@ impl Replica {
             pace: Pace::new(),
             load: LastLoad::new(made),
             suspect: AtomicBool::new(false),
+            drained: AtomicBool::new(false),
             forsaken: Arc::default(),
         })
     }
 
     pub(crate) fn state(&self) -> ReplicaState {
+        if self.is_drained() {
+            return ReplicaState::Draining;
+        }
         let code = usize::from(self.state.load(Relaxed));
         ReplicaState::ALL
             .get(code)
@@ -184,9 +190,19 @@ impl Replica {
         self.models.store(Some(Arc::new(models)));
     }
 
-    /// What it may be given now; [`Standing::Gone`] while its name is not resolved.
+    /// Whether it gets no new requests from now on; those that it has go on.
+    pub(crate) fn drain(&self, drained: bool) {
+        self.drained.store(drained, Relaxed);
+    }
+
+    /// Whether it was taken out on purpose.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained.load(Relaxed)
+    }
+
+    /// What it may be given now; [`Standing::Gone`] while it is drained or its name is not resolved.
     pub(crate) fn standing(&self) -> Standing {
-        if self.address.load().is_none() {
+        if self.is_drained() || self.address.load().is_none() {
             return Standing::Gone;
         }
         Standing::from_code(self.standing.load(Relaxed))

@@ -66,6 +66,9 @@ pub struct BackupSettings {
     pub keep: usize,
 }
 
+/// Reads the configuration anew, on a thread that may block. `Err` holds every complaint, a line each.
+pub type Reread = Box<dyn Fn() -> Result<Settings, Vec<String>> + Send + Sync>;
+
 /// What goes from the ledger, and when. Sums and percentiles of longer windows stay: they live in rollups.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retention {
@@ -255,5 +258,41 @@ impl Default for RetrySettings {
             attempts: 3,
             percent: 20,
         }
+    }
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// These settings with everything kept from `old` that a running proxy cannot change, and the keys of
+    /// what was not the same.
+    pub(crate) fn keeping(self, old: &Self) -> (Self, Vec<&'static str>) {
+        let fixed = [
+            ("proxy.instance", self.instance == old.instance),
+            ("proxy.listen", self.listen == old.listen),
+            ("proxy.ops_listen", self.ops_listen == old.ops_listen),
+            ("proxy.threads", self.threads == old.threads),
+            ("proxy.grace", self.grace == old.grace),
+            ("ledger.url", self.ledger == old.ledger),
+            ("ledger.overflow", self.overflow == old.overflow),
+            ("ledger.backup", self.backup == old.backup),
+        ];
+        let differ = fixed.into_iter().filter(|(_, same)| !same).map(|(key, _)| key);
+        let kept = Self {
+            instance: old.instance.clone(),
+            listen: old.listen.clone(),
+            ops_listen: old.ops_listen.clone(),
+            inherited: old.inherited.clone(),
+            successor: old.successor,
+            threads: old.threads,
+            grace: old.grace,
+            ledger: old.ledger.clone(),
+            overflow: old.overflow,
+            backup: old.backup.clone(),
+            revision: old.revision.clone(),
+            rustc: old.rustc.clone(),
+            ..self
+        };
+        (kept, differ.collect())
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use arc_swap::{ArcSwap, Guard};
 use crossbeam_channel::Receiver;
 use prometheus::{Encoder, ProtobufEncoder, TextEncoder};
 use record::{LedgerPulse, Pulse, UnixMillis};
@@ -17,9 +18,9 @@ use crate::telemetry::Telemetry;
 /// The state of one proxy process.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) settings: Settings,
+    settings: ArcSwap<Settings>,
     pub(crate) fleet: Fleet,
-    pub(crate) identifier: Identifier,
+    pub(crate) identifier: ArcSwap<Identifier>,
     pub(crate) telemetry: Telemetry,
     pub(crate) sink: Sink,
     pub(crate) writer_health: WriterHealth,
@@ -43,12 +44,13 @@ impl Shared {
         let fleet = Fleet::new(&settings.pools)?;
         let identifier = Identifier::new(&settings.identity)?;
         let telemetry = Telemetry::new([env!("CARGO_PKG_VERSION"), &settings.revision, &settings.rustc]);
+        telemetry.reloads.started(clock::wall());
         let books = &telemetry.pipeline.books;
         let (sink, records) = Sink::new(books.finished(), books.queue_full());
         let shared = Self {
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             fleet,
-            identifier,
+            identifier: ArcSwap::from_pointee(identifier),
             telemetry,
             sink,
             writer_health: WriterHealth::default(),
@@ -62,6 +64,33 @@ impl Shared {
         Ok((Arc::new(shared), records))
     }
 
+    /// The settings in force. Held for a moment only: what has begun keeps what it took from them.
+    pub(crate) fn settings(&self) -> Guard<Arc<Settings>> {
+        self.settings.load()
+    }
+
+    /// Takes over what a running proxy can change, all of it or nothing. Gives back the keys that differ and
+    /// cannot change.
+    ///
+    /// # Errors
+    /// When a replica's URL is not one, or the secret of the hashes cannot be had; nothing has changed then.
+    pub(crate) fn adopt(&self, new: Settings) -> anyhow::Result<Vec<&'static str>> {
+        let old = self.settings.load_full();
+        let (new, fixed) = new.keeping(&old);
+        // The same settings may make another secret.
+        let identifier = if new.identity == old.identity {
+            None
+        } else {
+            Some(Identifier::new(&new.identity)?)
+        };
+        self.fleet.replace(&new.pools)?;
+        if let Some(identifier) = identifier {
+            self.identifier.store(Arc::new(identifier));
+        }
+        self.settings.store(Arc::new(new));
+        Ok(fixed)
+    }
+
     /// Everything that this process says about itself now.
     pub(crate) fn pulse(&self) -> Pulse {
         self.refresh_gauges();
@@ -71,7 +100,7 @@ impl Shared {
             families.clear();
         }
         Pulse {
-            instance: self.settings.instance.clone(),
+            instance: self.settings().instance.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
             at: clock::wall(),

@@ -12,6 +12,7 @@ mod labels;
 mod latency;
 mod maker;
 mod pipeline;
+mod reloads;
 mod tokens;
 mod traffic;
 
@@ -24,6 +25,7 @@ use crate::slo::Verdict;
 pub(crate) use books::Dropped;
 pub(crate) use labels::ModelLabels;
 pub(crate) use pipeline::Pipeline;
+pub(crate) use reloads::Reloads;
 pub(crate) use traffic::Traffic;
 
 use fleet::FleetGauges;
@@ -43,6 +45,7 @@ pub(crate) struct Telemetry {
     pub(crate) traffic: Traffic,
     pub(crate) fleet: FleetGauges,
     pub(crate) pipeline: Pipeline,
+    pub(crate) reloads: Reloads,
 }
 
 // === impl Telemetry ===
@@ -66,6 +69,7 @@ impl Telemetry {
             traffic: Traffic::new(make),
             fleet: FleetGauges::new(make),
             pipeline: Pipeline::new(make),
+            reloads: Reloads::new(make),
             registry: make.registry.clone(),
         }
     }

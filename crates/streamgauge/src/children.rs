@@ -9,17 +9,19 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{ApiOptions, ChildOptions};
-use crate::config::{Config, Environment, load, load_resolved};
+use crate::config::{Config, Environment, Problems, load, load_resolved};
 use crate::failure::Failure;
 use crate::preflight::{self, API_LISTEN, LISTEN, OPS_LISTEN, Setting};
 
-/// Runs the proxy until a signal ends it. Blocks.
+/// Runs the proxy until a signal ends it; SIGHUP reads the configuration again. Blocks.
 ///
 /// # Errors
 /// When it cannot start.
 pub(crate) fn proxy(options: &ChildOptions, env: &Environment) -> Result<(), Failure> {
-    let config = configuration(options, env)?;
-    let mut settings = config.proxy_settings();
+    if let Some(parent) = options.parent {
+        die_with(parent)?;
+    }
+    let mut settings = configuration(options, env)?.proxy_settings();
     if options.parent.is_some() {
         let sockets = env.get(SOCKETS_ENV).and_then(Inherited::parse);
         settings.inherited = sockets.context("reading the list of the supervisor's sockets")?;
@@ -31,7 +33,12 @@ pub(crate) fn proxy(options: &ChildOptions, env: &Environment) -> Result<(), Fai
         must_be_free(&settings.ops_listen, OPS_LISTEN)?;
     }
     preflight::ledger(&settings.ledger)?;
-    Ok(proxy::run(settings)?)
+    let (options, env) = (options.clone(), env.clone());
+    let reread = move || match configuration(&options, &env) {
+        Ok(config) => Ok(config.proxy_settings()),
+        Err(problems) => Err(problems.0.iter().map(ToString::to_string).collect()),
+    };
+    Ok(proxy::run(settings, Box::new(reread))?)
 }
 
 /// Runs the metrics API until a signal ends it. Blocks.
@@ -39,8 +46,10 @@ pub(crate) fn proxy(options: &ChildOptions, env: &Environment) -> Result<(), Fai
 /// # Errors
 /// When it cannot start.
 pub(crate) fn metrics_api(options: &ApiOptions, env: &Environment) -> Result<(), Failure> {
-    let config = configuration(&options.child, env)?;
-    let settings = config.metrics_api_settings();
+    if let Some(parent) = options.child.parent {
+        die_with(parent)?;
+    }
+    let settings = configuration(&options.child, env)?.metrics_api_settings();
     let listener = if options.inherited {
         inherited().context("taking over the socket of the supervisor")?
     } else {
@@ -62,15 +71,12 @@ pub(crate) fn metrics_api(options: &ApiOptions, env: &Environment) -> Result<(),
     })?)
 }
 
-fn configuration(options: &ChildOptions, env: &Environment) -> Result<Config, Failure> {
-    if let Some(parent) = options.parent {
-        die_with(parent)?;
-    }
+fn configuration(options: &ChildOptions, env: &Environment) -> Result<Config, Problems> {
     let path = options.options.config.as_deref();
-    Ok(match (options.resolved, path) {
-        (true, Some(path)) => load_resolved(path)?,
-        _ => load(path, env, &options.options.flags())?,
-    })
+    match (options.resolved, path) {
+        (true, Some(path)) => load_resolved(path),
+        _ => load(path, env, &options.options.flags()),
+    }
 }
 
 /// A child without its supervisor would keep the port and never be restarted: it drains when the supervisor

@@ -34,8 +34,8 @@ Examples:
 
 Signals to `up`:
   SIGTERM, SIGINT    finish the running requests, write every record, leave
-  SIGHUP             read the configuration again and replace the proxy without losing a request
-  SIGQUIT, SIGUSR2   the same, after the binary was replaced
+  SIGHUP             read the configuration again; the running proxy takes over pools and limits
+  SIGQUIT, SIGUSR2   the same with new processes, as after the binary was replaced; no request is lost
 
 Exit code: 0 after a signal or when all is done, 1 when something failed at run time, 2 when the
 configuration is wrong, 3 when `ledger check` found something.";

@@ -86,13 +86,12 @@ impl Pool {
     /// Whether so many replicas are out that the evidence against them is in doubt itself. Those that are
     /// reachable then take requests: some answers are better than none.
     fn is_in_doubt(&self) -> bool {
-        let out = self
-            .replicas
-            .iter()
+        let wanted = || self.replicas.iter().filter(|replica| !replica.is_drained());
+        let out = wanted()
             .filter(|replica| replica.standing() > Standing::Trial)
             .count();
         let percent = usize::try_from(self.settings.health.panic_percent).unwrap_or(100);
-        out * 100 > self.replicas.len() * percent
+        out * 100 > wanted().count() * percent
     }
 
     /// The first place from `start` on at a replica that `suits`.

@@ -60,7 +60,7 @@ pub(crate) struct HeldBody {
 
 impl Ctx {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        let in_flight_max = u64::try_from(shared.settings.limits.in_flight).unwrap_or(u64::MAX);
+        let in_flight_max = u64::try_from(shared.settings().limits.in_flight).unwrap_or(u64::MAX);
         let tracked = Tracked::new(Arc::clone(shared));
         Self {
             tracked,

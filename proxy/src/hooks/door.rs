@@ -71,7 +71,7 @@ async fn visit(
     down: ShutdownWatch,
 ) -> Option<Stream> {
     let _slot = Slot::take(&shared)?;
-    let limits = shared.settings.limits;
+    let mut limits = shared.settings().limits;
     let (mut idle, mut kept) = (limits.head_deadline, None::<HttpPersistentSettings>);
     loop {
         let mut head = match read_head(&mut io, idle, &limits, down.clone()).await {
@@ -106,6 +106,7 @@ async fn visit(
         session.set_pipelined_prefix(head);
         (io, kept) = proxy.process_new_http(session, &down).await?.consume();
         io = Rewind::unwrap(io);
+        limits = shared.settings().limits;
         idle = limits.idle;
     }
 }
@@ -211,7 +212,7 @@ impl Slot {
     fn take(shared: &Arc<Shared>) -> Option<Self> {
         let slot = Self(Arc::clone(shared));
         let open = shared.connections.fetch_add(1, Relaxed) + 1;
-        if open > shared.settings.limits.connections {
+        if open > shared.settings().limits.connections {
             let refused = &shared.telemetry.traffic.refused;
             refused.with_label_values(&["too_many_connections"]).inc();
             return None;

@@ -25,7 +25,7 @@ impl Hooks {
             return answer_for(session, ctx, &refusal).await;
         }
         if *error.etype() == ErrorType::WriteTimedout {
-            ctx.stall.add(self.shared.settings.limits.write_deadline);
+            ctx.stall.add(self.shared.settings().limits.write_deadline);
         }
         let end = if ctx.tracked.has_ended() {
             End::ClientGone

@@ -56,7 +56,7 @@ impl Ops {
         let ledger = shared.ledger_pulse();
         let health = json!({
             "status": if ledger.degraded { "degraded" } else { "ok" },
-            "instance": &*shared.settings.instance,
+            "instance": &*shared.settings().instance,
             "in_flight": shared.in_flight.load(Relaxed),
             "connections": shared.connections.load(Relaxed),
             "ledger": ledger,

@@ -6,6 +6,7 @@
 //! well. A pooled connection that the replica had just closed is no failure of the replica's: that attempt is
 //! repeated on a fresh connection and costs no budget.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -36,13 +37,25 @@ impl Hooks {
     pub(super) async fn choose(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         // The replica of a failed attempt is no longer busy with this request.
         ctx.with.release();
-        let Some(pool) = ctx.pool.clone() else {
+        let Some(mut pool) = ctx.pool.clone() else {
             return Err(ctx.refuse(Refusal::no_replica()));
         };
         if ctx.tracked.attempts == 0 {
             pool.earn_retry();
         }
-        let with = match pool.admit(&ctx.tried, clock::now()) {
+        let mut with = pool.admit(&ctx.tried, clock::now());
+        if with.is_none()
+            && let Some(now) = self
+                .shared
+                .fleet
+                .pool(&pool.name)
+                .filter(|now| !Arc::ptr_eq(now, &pool))
+        {
+            // The replicas that it was given may all have left since.
+            pool = Arc::clone(ctx.pool.insert(now));
+            with = pool.admit(&ctx.tried, clock::now());
+        }
+        let with = match with {
             Some(with) => with,
             None => self.wait(session, ctx, &pool).await?,
         };

@@ -29,7 +29,8 @@ use crate::hooks::probe::Prober;
 use crate::hooks::wire::Wires;
 use crate::hooks::{Hooks, door};
 use crate::recorder::{BackupThread, WriterThread};
-use crate::settings::{RetrySettings, Settings};
+use crate::reload::reload;
+use crate::settings::{Reread, RetrySettings, Settings};
 use crate::shared::Shared;
 use crate::sockets;
 
@@ -42,22 +43,24 @@ const POOL_PER_THREAD: usize = 1_024;
 /// How long bytes on their way out and lingering clients may take after the last request.
 const LAST_BYTES: Duration = Duration::from_millis(1_500);
 
-/// Runs the proxy until a signal ends it: SIGTERM and SIGINT drain and lose nothing.
+/// Runs the proxy until a signal ends it: SIGTERM and SIGINT drain and lose nothing. SIGHUP reads the
+/// configuration anew.
 ///
 /// # Errors
 /// When it cannot start: a port is in use, the ledger cannot be opened, a replica's URL is not one.
-pub fn run(settings: Settings) -> anyhow::Result<()> {
+pub fn run(settings: Settings, reread: Reread) -> anyhow::Result<()> {
     pingora::tls::install_default_crypto_provider();
     let (shared, records) = Shared::new(settings)?;
-    let fds = listening_sockets(&shared.settings)?;
+    let fds = listening_sockets(&shared.settings())?;
     let writer = WriterThread::start(&shared, records)?;
     let backups = BackupThread::start(&shared)?;
-    let mut server = Server::new_with_opt_and_conf(None, server_conf(&shared.settings));
+    let mut server = Server::new_with_opt_and_conf(None, server_conf(&shared.settings()));
     server.bootstrap();
     add_services(&mut server, &shared, &fds);
     let mut phase = server.watch_execution_phase();
     let signals = Signals {
         shared: Arc::clone(&shared),
+        reread: Arc::new(reread),
     };
     let serving = thread::Builder::new()
         .name("server".to_owned())
@@ -137,7 +140,7 @@ fn add_services(server: &mut Server, shared: &Arc<Shared>, fds: &ListenFds) {
     .custom(wires, door::door(Arc::clone(shared)))
     .server_options(options)
     .build();
-    for address in &shared.settings.listen {
+    for address in &shared.settings().listen {
         let buffers = L4BufferSettings::default().read(READ_BUFFER);
         proxy.add_listener(ListenerConfig::tcp(address).l4_buffer(buffers));
     }
@@ -147,7 +150,7 @@ fn add_services(server: &mut Server, shared: &Arc<Shared>, fds: &ListenFds) {
     });
 
     let mut ops = Service::new("ops".to_owned(), Ops(Arc::clone(shared)));
-    ops.add_tcp(&shared.settings.ops_listen);
+    ops.add_tcp(&shared.settings().ops_listen);
     ops.threads = Some(1);
     server.add_service(OwnSockets {
         service: ops,
@@ -190,34 +193,44 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServiceTrait for OwnSockets<A> {
 /// Tells Pingora when to stop. Readiness goes first; the port stays open for the configured lag.
 struct Signals {
     shared: Arc<Shared>,
+    reread: Arc<Reread>,
 }
 
 #[async_trait]
 impl ShutdownSignalWatch for Signals {
     async fn recv(&self) -> ShutdownSignal {
-        let received = next_signal().await;
+        let received = self.end().await;
         if let Err(error) = received {
             tracing::error!("cannot wait for signals, stopping: {error}");
         }
         self.shared.draining.store(true, Relaxed);
-        tokio::time::sleep(self.shared.settings.shutdown_lag).await;
+        tokio::time::sleep(self.shared.settings().shutdown_lag).await;
         ShutdownSignal::GracefulTerminate
     }
 }
 
-/// Waits for a signal that ends the process. SIGHUP does not.
-async fn next_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut quit = signal(SignalKind::quit())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = quit.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                tracing::warn!("SIGHUP: the configuration is read at start only; restart to change it");
+// === impl Signals ===
+
+impl Signals {
+    /// Waits for a signal that ends the process. SIGHUP does not: it brings a new configuration.
+    async fn end(&self) -> std::io::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut quit = signal(SignalKind::quit())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                _ = quit.recv() => return Ok(()),
+                _ = hangup.recv() => {
+                    let (shared, reread) = (Arc::clone(&self.shared), Arc::clone(&self.reread));
+                    // One after the other: a later file must not be overtaken by an earlier one.
+                    let reloaded = tokio::task::spawn_blocking(move || reload(&shared, &reread)).await;
+                    if reloaded.is_err() {
+                        tracing::error!("reading the configuration panicked; the old one stays");
+                    }
+                }
             }
         }
     }

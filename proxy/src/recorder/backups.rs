@@ -40,7 +40,7 @@ impl BackupThread {
     /// # Errors
     /// When there can be no thread.
     pub(crate) fn start(shared: &Arc<Shared>) -> anyhow::Result<Self> {
-        let BackupSettings { every, to, keep } = shared.settings.backup.clone();
+        let BackupSettings { every, to, keep } = shared.settings().backup.clone();
         let Some(every) = every else {
             return Ok(Self(None));
         };
@@ -94,7 +94,7 @@ impl Schedule {
         let (began_at, began) = (clock::wall(), clock::now());
         let file = self.folder.file(began_at);
         let copying = async {
-            let made = backup(&self.shared.settings.ledger, &file, false, |step| {
+            let made = backup(&self.shared.settings().ledger, &file, false, |step| {
                 if let BackupStep::Copying { bytes, of } = step {
                     tracing::debug!(bytes, of, "backup: {bytes} of {of} bytes");
                 }

@@ -42,10 +42,10 @@ pub(super) struct Intake {
 
 impl Intake {
     pub(super) fn new(shared: Arc<Shared>, records: Receiver<Held>) -> Self {
-        let bytes_max = shared.settings.overflow;
+        let bytes_max = shared.settings().overflow;
         Self {
             bytes_max,
-            finisher: Finisher::new(shared.settings.slo),
+            finisher: Finisher::new(shared.settings().slo),
             shared,
             records,
             backlog: Backlog::new(bytes_max),

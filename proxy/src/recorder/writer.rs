@@ -73,9 +73,9 @@ impl WriterThread {
             .enable_all()
             .build()
             .context("starting the writer's runtime")?;
-        let ledger = match runtime.block_on(Writer::open(&shared.settings.ledger)) {
+        let ledger = match runtime.block_on(Writer::open(&shared.settings().ledger)) {
             Ok(ledger) => Some(ledger),
-            Err(OpenError::Locked { .. }) if shared.settings.successor => {
+            Err(OpenError::Locked { .. }) if shared.settings().successor => {
                 tracing::info!("records wait until the proxy before this one has written its last");
                 None
             }
@@ -251,7 +251,7 @@ impl Loop {
         let Some(ledger) = self.ledger.as_mut().filter(|_| due) else {
             return;
         };
-        let keep = self.shared.settings.retention.keep();
+        let keep = self.shared.settings().retention.keep();
         let step = ledger.prune(&keep, clock::wall());
         let more = match self.runtime.block_on(self.intake.attend(None, step)) {
             Some(Ok(pruned)) => pruned.more,
@@ -266,7 +266,10 @@ impl Loop {
 
     /// Looks whether the proxy before this one has left the ledger.
     fn take_over(&mut self, now: Instant) {
-        match self.runtime.block_on(Writer::open(&self.shared.settings.ledger)) {
+        match self
+            .runtime
+            .block_on(Writer::open(&self.shared.settings().ledger))
+        {
             Ok(ledger) => {
                 tracing::info!("the ledger is taken over from the proxy before this one");
                 self.ledger = Some(ledger);

@@ -1,6 +1,7 @@
 //! One child process: its signals, its end, its age.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ const CUT_PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct Child {
     kind: Kind,
+    /// Its configuration.
+    file: PathBuf,
     process: Process,
     born: Instant,
 }
@@ -64,9 +67,10 @@ impl fmt::Display for Kind {
 
 impl Child {
     /// Takes over a process that was just started.
-    pub(super) fn new(kind: Kind, process: Process) -> Self {
+    pub(super) fn new(kind: Kind, file: PathBuf, process: Process) -> Self {
         Self {
             kind,
+            file,
             process,
             born: clock::now(),
         }
@@ -75,6 +79,16 @@ impl Child {
     /// Its process id; `None` once it has ended.
     pub(super) fn pid(&self) -> Option<u32> {
         self.process.id()
+    }
+
+    /// Where its configuration stands.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Tells it to read its configuration again.
+    pub(super) fn reread(&self) {
+        self.signal(Signal::HUP);
     }
 
     /// How long it has lived.
@@ -170,7 +184,7 @@ mod tests {
             .await
             .expect("the shell says ready");
         assert_eq!(line.unwrap().as_deref(), Some("ready"));
-        Child::new(Kind::Proxy, process)
+        Child::new(Kind::Proxy, PathBuf::new(), process)
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::backoff::Backoff;
@@ -27,11 +27,20 @@ pub(super) struct Keeper {
     config: Arc<Config>,
     /// Where the ops port passes connections on to.
     current: watch::Sender<Option<SocketAddr>>,
-    /// New configurations; each one replaces the child.
-    orders: mpsc::Receiver<Arc<Config>>,
+    orders: watch::Receiver<Order>,
+    /// Replacements that were asked for and are done.
+    replaced: u64,
     stage: watch::Receiver<Stage>,
     /// Children that were replaced and still finish their requests.
     leaving: JoinSet<()>,
+}
+
+/// What a keeper is to bring its child to. Only the last order counts.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub(super) config: Arc<Config>,
+    /// How often a new process was asked for, and not only a new configuration.
+    pub(super) replacements: u64,
 }
 
 /// How keeping goes on.
@@ -54,7 +63,7 @@ impl Keeper {
         launcher: Arc<Launcher>,
         config: Arc<Config>,
         current: watch::Sender<Option<SocketAddr>>,
-        orders: mpsc::Receiver<Arc<Config>>,
+        orders: watch::Receiver<Order>,
         stage: watch::Receiver<Stage>,
     ) -> Self {
         Self {
@@ -63,6 +72,7 @@ impl Keeper {
             config,
             current,
             orders,
+            replaced: 0,
             stage,
             leaving: JoinSet::new(),
         }
@@ -87,10 +97,7 @@ impl Keeper {
                 biased;
                 () = end_of_running(&mut stage) => Next::Stop(child),
                 (end, _) = child.ended() => self.bury(child, &end, &mut backoff).await,
-                Some(config) = self.orders.recv() => match self.kind {
-                    Kind::Proxy => Next::Keep(self.replace(child, config).await),
-                    Kind::MetricsApi => self.restart(child, config, &mut backoff).await,
-                },
+                Ok(()) = self.orders.changed() => self.obey(child, &mut backoff).await,
                 Some(_) = self.leaving.join_next() => Next::Keep(child),
             };
             child = match next {
@@ -104,6 +111,38 @@ impl Keeper {
         }
         self.current.send_replace(None);
         self.leaving.join_all().await;
+    }
+
+    /// Does what was ordered last; what was ordered before it is done with it.
+    async fn obey(&mut self, child: Child, backoff: &mut Backoff) -> Next {
+        let order = self.orders.borrow_and_update().clone();
+        let replace = order.replacements > self.replaced;
+        self.replaced = order.replacements;
+        match self.kind {
+            Kind::Proxy if replace => Next::Keep(self.replace(child, order.config).await),
+            Kind::Proxy => {
+                self.configure(&child, order.config);
+                Next::Keep(child)
+            }
+            Kind::MetricsApi if replace || differ(&self.config, &order.config) => {
+                self.restart(child, order.config, backoff).await
+            }
+            Kind::MetricsApi => {
+                self.config = order.config;
+                Next::Keep(child)
+            }
+        }
+    }
+
+    /// The proxy reads its new configuration while it serves; its own log says how that went.
+    fn configure(&mut self, child: &Child, config: Arc<Config>) {
+        let Some(ops) = *self.current.borrow() else {
+            return;
+        };
+        match self.launcher.configure(child, ops, &config) {
+            Ok(()) => self.config = config,
+            Err(error) => tracing::error!("{error:#}; the old configuration stays"),
+        }
     }
 
     /// After a death: waits as the deaths before it say, and starts the child again.
@@ -194,4 +233,9 @@ impl Keeper {
             Kind::MetricsApi => STOP_MARGIN,
         }
     }
+}
+
+/// Whether the metrics API would be another one.
+fn differ(old: &Config, new: &Config) -> bool {
+    old.metrics_api_settings() != new.metrics_api_settings()
 }

@@ -87,6 +87,7 @@ impl Launcher {
     /// When it cannot be started, ends, or does not serve in time; it is dead then.
     pub(super) async fn launch(&self, kind: Kind, config: &Config) -> Result<Serving, Failure> {
         let nth = self.started.fetch_add(1, Ordering::Relaxed);
+        let file = self.folder.path().join(format!("{kind}-{nth}.yaml"));
         let mut config = config.clone();
         let mut serving = match kind {
             Kind::Proxy => {
@@ -94,7 +95,7 @@ impl Launcher {
                 let ops = private.local_addr().context("reading the private ops port")?;
                 config.proxy.ops_listen = ops.to_string();
                 Serving {
-                    child: self.spawn_proxy(nth, &config, &private)?,
+                    child: self.spawn_proxy(file, &config, &private)?,
                     ops,
                 }
             }
@@ -104,10 +105,10 @@ impl Launcher {
                 // The socket travels as the child's standard input: the one way to pass a socket on without
                 // unsafe code and without a second process to talk to.
                 let stdin = Stdio::from(OwnedFd::from(listener));
-                let mut command = self.command(kind, nth, &config)?;
+                let mut command = self.command(kind, &file, &config)?;
                 command.arg("--inherited").stdin(stdin);
                 Serving {
-                    child: self.spawn(kind, &mut command)?,
+                    child: self.spawn(kind, file, &mut command)?,
                     ops,
                 }
             }
@@ -124,6 +125,23 @@ impl Launcher {
                 }
             },
         }
+    }
+
+    /// Gives a running proxy another configuration; `ops` is its private address, which stays.
+    ///
+    /// # Errors
+    /// When its file cannot be written; it goes on with the old one then.
+    pub(super) fn configure(&self, child: &Child, ops: SocketAddr, config: &Config) -> Result<()> {
+        let mut config = config.clone();
+        config.proxy.ops_listen = ops.to_string();
+        let (file, new) = (child.file(), child.file().with_extension("new"));
+        // One that a crash left half-written is of no use.
+        let _absent = std::fs::remove_file(&new);
+        write_private(&new, &config.to_yaml(Secrets::Shown))
+            .and_then(|()| std::fs::rename(&new, file))
+            .context("writing the proxy's new configuration")?;
+        child.reread();
+        Ok(())
     }
 
     /// Waits until the child at `ops` has a replica to send requests to, at most `patience`.
@@ -146,7 +164,7 @@ impl Launcher {
     ///
     /// They are inheritable only during the spawn. Children are started by this one thread, so no other child
     /// can be born in between and take them along.
-    fn spawn_proxy(&self, nth: u32, config: &Config, private: &TcpListener) -> Result<Child> {
+    fn spawn_proxy(&self, file: PathBuf, config: &Config, private: &TcpListener) -> Result<Child> {
         let mut named: Vec<(&str, &TcpListener)> = vec![(&config.proxy.ops_listen, private)];
         named.extend(
             self.sockets
@@ -154,7 +172,7 @@ impl Launcher {
                 .iter()
                 .map(|(name, listener)| (name.as_str(), listener)),
         );
-        let mut command = self.command(Kind::Proxy, nth, config)?;
+        let mut command = self.command(Kind::Proxy, &file, config)?;
         command
             .env(SOCKETS_ENV, Inherited::list(named.iter().copied()))
             .stdin(Stdio::null());
@@ -164,21 +182,20 @@ impl Launcher {
         for (name, listener) in &named {
             inheritable(listener, true).with_context(|| format!("handing over the socket of {name}"))?;
         }
-        let child = self.spawn(Kind::Proxy, &mut command);
+        let child = self.spawn(Kind::Proxy, file, &mut command);
         for (name, listener) in &named {
             inheritable(listener, false).with_context(|| format!("keeping the socket of {name}"))?;
         }
         child
     }
 
-    fn command(&self, kind: Kind, nth: u32, config: &Config) -> Result<Command> {
-        let path = self.folder.path().join(format!("{kind}-{nth}.yaml"));
-        write_private(&path, &config.to_yaml(Secrets::Shown)).context("writing a child's configuration")?;
+    fn command(&self, kind: Kind, file: &Path, config: &Config) -> Result<Command> {
+        write_private(file, &config.to_yaml(Secrets::Shown)).context("writing a child's configuration")?;
         let mut command = Command::new(&self.executable);
         command
             .arg(kind.name())
             .arg("--config")
-            .arg(&path)
+            .arg(file)
             .arg("--resolved");
         command.args(["--parent", &std::process::id().to_string()]);
         if let Some(format) = self.log.log_format.to_possible_value() {
@@ -194,7 +211,7 @@ impl Launcher {
         Ok(command)
     }
 
-    fn spawn(&self, kind: Kind, command: &mut Command) -> Result<Child> {
+    fn spawn(&self, kind: Kind, file: PathBuf, command: &mut Command) -> Result<Child> {
         let mut process = command
             .spawn()
             .with_context(|| format!("starting {}", self.executable.display()))?;
@@ -204,7 +221,7 @@ impl Launcher {
         if let Some(pipe) = process.stderr.take() {
             tokio::spawn(forward(pipe, kind.name(), self.log.log_format));
         }
-        Ok(Child::new(kind, process))
+        Ok(Child::new(kind, file, process))
     }
 }
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::banner::{ask_replicas, banner};
 use super::child::{Kind, Stage};
 use super::gate;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Order};
 use super::launch::Launcher;
 use super::sockets::Sockets;
 use crate::cli::{LogFormat, Options};
@@ -40,7 +40,7 @@ pub(crate) fn up(options: &Options, env: &Environment) -> Result<(), Failure> {
 
 async fn supervise(options: &Options, env: &Environment) -> Result<(), Failure> {
     let mut ending = Ending::new().context("listening for signals")?;
-    let mut replacing = Replacing::new().context("listening for signals")?;
+    let mut asking = Asking::new().context("listening for signals")?;
     let requested = load(options.config.as_deref(), env, &options.flags())?;
     let mut config = requested.clone();
     preflight::ledger(&config.proxy.ledger)?;
@@ -65,6 +65,7 @@ async fn supervise(options: &Options, env: &Environment) -> Result<(), Failure> 
 
     let announced = tokio::spawn(announce(launcher.clone(), config, options.log.log_format));
     let mut state = Reload {
+        ledger: requested.proxy.ledger.clone(),
         requested,
         sockets,
         options: options.clone(),
@@ -73,12 +74,12 @@ async fn supervise(options: &Options, env: &Environment) -> Result<(), Failure> 
     loop {
         tokio::select! {
             () = ending.received() => break,
-            name = replacing.received() => {
+            (name, wish) = asking.received() => {
                 tracing::info!("{name}: reading the configuration again");
-                if let Some(config) = state.reload() {
-                    // A full queue means that replacements are already waiting; one more would add nothing.
-                    let _ = proxy.orders.try_send(config.clone());
-                    let _ = api.orders.try_send(config);
+                if let Some(config) = state.reload(wish) {
+                    for hand in [&proxy, &api] {
+                        hand.order(config.clone(), wish);
+                    }
                 }
             }
         }
@@ -158,7 +159,7 @@ async fn announce(launcher: Arc<Launcher>, config: Arc<Config>, format: LogForma
 /// What the main task holds of one keeper.
 #[derive(Debug)]
 struct Hand {
-    orders: mpsc::Sender<Arc<Config>>,
+    orders: watch::Sender<Order>,
     stage: watch::Sender<Stage>,
     keeper: Option<JoinHandle<()>>,
 }
@@ -172,7 +173,10 @@ impl Hand {
         config: &Arc<Config>,
         current: watch::Sender<Option<std::net::SocketAddr>>,
     ) -> (Self, Keeper) {
-        let (orders, received) = mpsc::channel(1);
+        let (orders, received) = watch::channel(Order {
+            config: config.clone(),
+            replacements: 0,
+        });
         let (stage, staged) = watch::channel(Stage::Running);
         let keeper = Keeper::new(kind, launcher.clone(), config.clone(), current, received, staged);
         (
@@ -183,6 +187,14 @@ impl Hand {
             },
             keeper,
         )
+    }
+
+    /// Tells the keeper what its child is to become.
+    fn order(&self, config: Arc<Config>, wish: Wish) {
+        self.orders.send_modify(|order| {
+            order.config = config;
+            order.replacements += u64::from(wish == Wish::Replace);
+        });
     }
 
     fn keeping(self, keeper: JoinHandle<()>) -> Self {
@@ -197,6 +209,8 @@ impl Hand {
 #[derive(Debug)]
 struct Reload {
     requested: Config,
+    /// The address of the ledger in use.
+    ledger: String,
     sockets: Arc<Sockets>,
     options: Options,
     env: Environment,
@@ -206,7 +220,7 @@ struct Reload {
 
 impl Reload {
     /// The new configuration with the old sockets; `None`, with the reason in the log, when it is wrong.
-    fn reload(&mut self) -> Option<Arc<Config>> {
+    fn reload(&mut self, wish: Wish) -> Option<Arc<Config>> {
         let mut new = match load(self.options.config.as_deref(), &self.env, &self.options.flags()) {
             Ok(new) => new,
             Err(problems) => {
@@ -228,6 +242,13 @@ impl Reload {
                 return None;
             }
         }
+        if wish == Wish::Reload && new.proxy.ledger != self.ledger {
+            // Proxy and API must read and write the same one at all times.
+            tracing::warn!("ledger.url changed; send SIGUSR2 to take it over");
+            new.proxy.ledger.clone_from(&self.ledger);
+            new.metrics_api.ledger.clone_from(&self.ledger);
+        }
+        self.ledger.clone_from(&new.proxy.ledger);
         self.requested = requested;
         Some(Arc::new(new))
     }
@@ -258,17 +279,26 @@ impl Ending {
     }
 }
 
-/// The signals that replace the children.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wish {
+    /// The new configuration, as far as a running proxy can take it over.
+    Reload,
+    /// New processes, from the program's file.
+    Replace,
+}
+
+/// The signals that ask for a new configuration or new children.
 #[derive(Debug)]
-struct Replacing {
+struct Asking {
     hang_up: Signal,
     quit: Signal,
     user2: Signal,
 }
 
-// === impl Replacing ===
+// === impl Asking ===
 
-impl Replacing {
+impl Asking {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
             hang_up: signal(SignalKind::hangup())?,
@@ -278,11 +308,11 @@ impl Replacing {
     }
 
     /// Waits for one of them and tells its name.
-    async fn received(&mut self) -> &'static str {
+    async fn received(&mut self) -> (&'static str, Wish) {
         tokio::select! {
-            _ = self.hang_up.recv() => "SIGHUP",
-            _ = self.quit.recv() => "SIGQUIT",
-            _ = self.user2.recv() => "SIGUSR2",
+            _ = self.hang_up.recv() => ("SIGHUP", Wish::Reload),
+            _ = self.quit.recv() => ("SIGQUIT", Wish::Replace),
+            _ = self.user2.recv() => ("SIGUSR2", Wish::Replace),
         }
     }
 }

@@ -10,6 +10,7 @@ mod limits;
 mod measures;
 mod outcomes;
 mod records;
+mod reload;
 mod secrets;
 mod supervisor;
 mod up;

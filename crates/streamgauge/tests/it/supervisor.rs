@@ -8,11 +8,12 @@ use simulator::{Settings, Simulator, TokenRange, wait_until};
 
 use crate::up::{DEADLINE, Up, ask, is_alive, send};
 
-const STREAM: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
+pub(crate) const STREAM: &str =
+    r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
 
 /// A replica whose answers take about a second: long enough to be in the middle of one, short enough to wait
 /// for.
-async fn replica() -> Simulator {
+pub(crate) async fn replica() -> Simulator {
     let settings = Settings {
         models: vec!["m".to_owned()],
         ttft: Duration::from_millis(20),
@@ -24,13 +25,13 @@ async fn replica() -> Simulator {
     Simulator::start(settings).await.expect("a free port")
 }
 
-async fn waited(what: &str, condition: impl FnMut() -> bool) {
+pub(crate) async fn waited(what: &str, condition: impl FnMut() -> bool) {
     let waited = wait_until(what, DEADLINE, condition).await;
     assert!(waited.is_ok(), "{waited:?}");
 }
 
 /// Begins a stream and returns once the replica works on it.
-async fn streaming(up: &Up, replica: &Simulator) -> tokio::task::JoinHandle<String> {
+pub(crate) async fn streaming(up: &Up, replica: &Simulator) -> tokio::task::JoinHandle<String> {
     let before = replica.stats().running();
     let address = up.proxy.clone();
     let stream = tokio::spawn(async move { ask(&address, "POST", "/v1/chat/completions", STREAM).await });
@@ -41,7 +42,7 @@ async fn streaming(up: &Up, replica: &Simulator) -> tokio::task::JoinHandle<Stri
     stream
 }
 
-async fn assert_whole(stream: tokio::task::JoinHandle<String>) {
+pub(crate) async fn assert_whole(stream: tokio::task::JoinHandle<String>) {
     let text = stream.await.expect("the client does not panic");
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
     assert!(
@@ -145,36 +146,4 @@ async fn children_do_not_outlive_a_killed_supervisor() {
         children.values().all(|pid| !is_alive(*pid))
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_reload_takes_a_right_file_and_refuses_a_wrong_one() {
-    let (first, second) = (replica().await, replica().await);
-    let folder = tempfile::tempdir().expect("a folder for the file");
-    let path = folder.path().join("a.yaml");
-    let write = |text: String| std::fs::write(&path, text).expect("the file is written");
-    write(format!("pools: [{{replicas: ['{}']}}]\n", first.url()));
-    let up = Up::start(&["--config", &path.display().to_string()]).await;
-
-    write("pools: [{replcas: []}]\n".to_owned());
-    up.signal(Signal::HUP);
-    up.logged("did you mean `replicas`?").await;
-    let served = first.stats().requests();
-    ask(&up.proxy, "POST", "/v1/chat/completions", STREAM).await;
-    assert!(first.stats().requests() > served, "the old configuration goes on");
-
-    let old = up.proxy_pid().expect("a proxy runs");
-    write(format!("pools: [{{replicas: ['{}']}}]\n", second.url()));
-    up.signal(Signal::HUP);
-    up.logged("proxy was replaced").await;
-    // Both accept while the old one leaves.
-    waited("the old proxy to leave", || !is_alive(old)).await;
-    let completed = second.stats().completed();
-    let answer = ask(&up.proxy, "POST", "/v1/chat/completions", STREAM).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    waited("the second replica to have answered", || {
-        second.stats().completed() > completed
-    })
-    .await;
-    assert!(up.stop().await.success());
 }
