@@ -23,6 +23,7 @@ mod random_two;
 mod round_robin;
 mod session;
 mod slots;
+mod trust;
 
 pub use balancer::{Balancer, BalancerSettings};
 pub use candidate::{Candidate, Scraped};

@@ -7,8 +7,7 @@ use record::{Policy, Tokens};
 
 use crate::balance::calibration::Calibration;
 use crate::balance::candidate::Candidate;
-use crate::balance::chain::blocks_in;
-use crate::balance::chooser::{Choice, Chooser, Estimate, Request};
+use crate::balance::chooser::{Belief, Choice, Chooser, Estimate, Request};
 use crate::balance::least_work::LeastWork;
 use crate::balance::load::{Dispatched, Load};
 use crate::balance::prefix::Prefix;
@@ -156,12 +155,18 @@ impl Balancer {
         if let Some(prompt) = prompt {
             self.calibration.learn(request.model, bytes, prompt.0);
         }
-        let predicted = choice.routing.predicted_cached;
-        if let (Some(slot), Some(cached), Some(predicted)) = (slot, cached, predicted)
-            && cached.0 < predicted.0 / 2
-        {
-            let held = self.calibration.ratio(request.model, bytes).bytes(cached.0);
-            self.chooser.refuted(request, slot, blocks_in(held));
+        let matched = choice
+            .routing
+            .matched_blocks
+            .and_then(|blocks| usize::try_from(blocks).ok());
+        if let (Some(slot), Some(cached), Some(matched)) = (slot, cached, matched) {
+            let ratio = self.calibration.ratio(request.model, bytes);
+            let believed = Estimate::new(&request.prompt, ratio, 0).cached(matched);
+            let belief = Belief {
+                believed,
+                cached: cached.0,
+            };
+            self.chooser.learned(slot, belief);
         }
     }
 
@@ -169,7 +174,7 @@ impl Balancer {
     pub fn failed(&self, request: &Request, choice: &Choice, slot: Option<Slot>) {
         if let (Some(slot), Some(matched)) = (slot, choice.routing.matched_blocks) {
             let held = usize::try_from(matched).unwrap_or(usize::MAX);
-            self.chooser.refuted(request, slot, held);
+            self.chooser.failed(request, slot, held);
         }
     }
 }

@@ -99,11 +99,6 @@ impl Ratio {
     pub(crate) fn tokens(self, bytes: u64) -> u64 {
         bytes.saturating_mul(PARTS) / self.0.max(1)
     }
-
-    /// Bytes of so many tokens of this prompt.
-    pub(crate) fn bytes(self, tokens: u64) -> u64 {
-        tokens.saturating_mul(self.0) / PARTS
-    }
 }
 
 fn class(bytes: u64) -> usize {
@@ -128,7 +123,6 @@ mod tests {
         }
         let ratio = calibration.ratio(1, 8_100);
         assert_eq!(ratio.tokens(8_000), 4_000);
-        assert_eq!(ratio.bytes(4_000), 8_000);
         assert_eq!(
             calibration.ratio(1, 300).tokens(300),
             150,

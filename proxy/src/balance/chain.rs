@@ -108,11 +108,6 @@ pub(crate) fn bytes_of(blocks: usize) -> u64 {
     u64::try_from(blocks.saturating_mul(BLOCK_LEN)).unwrap_or(u64::MAX)
 }
 
-/// Whole blocks in the first `bytes` bytes.
-pub(crate) fn blocks_in(bytes: u64) -> usize {
-    usize::try_from(bytes).map_or(usize::MAX, |bytes| bytes / BLOCK_LEN)
-}
-
 /// A hash for names that policies compare: models, sessions, replicas. The same in every proxy.
 #[must_use]
 pub fn name_hash(name: &[u8]) -> u64 {

@@ -42,6 +42,13 @@ pub(crate) struct Estimate {
     ratio: Ratio,
 }
 
+/// What a replica was believed to hold of a prompt, and what it said, in tokens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Belief {
+    pub(crate) believed: u64,
+    pub(crate) cached: u64,
+}
+
 /// A policy. It never chooses a candidate without room, and chooses one whenever one has room.
 pub(crate) trait Chooser: Debug + Send + Sync {
     /// Chooses among `candidates`; `None` when none has room.
@@ -61,8 +68,11 @@ pub(crate) trait Chooser: Debug + Send + Sync {
     /// The request went to the replica of this slot.
     fn dispatched(&self, _: &Request, _: Slot) {}
 
-    /// The replica held only the first `held` blocks of what it was believed to hold.
-    fn refuted(&self, _: &Request, _: Slot, _held: usize) {}
+    /// The attempt failed: the replica holds no more than the first `held` blocks.
+    fn failed(&self, _: &Request, _: Slot, _held: usize) {}
+
+    /// The replica was believed to hold so many tokens of the prompt, and so many were cached.
+    fn learned(&self, _: Slot, _: Belief) {}
 
     /// The slot belongs to nobody, or to somebody new.
     fn forget(&self, _: Slot) {}
@@ -83,7 +93,7 @@ impl Estimate {
     #[cfg(test)]
     pub(crate) fn plain(tokens: u64) -> Self {
         let ratio = crate::balance::calibration::Calibration::default().ratio(0, 0);
-        Self::new(&Prompt::unread(ratio.bytes(tokens)), ratio, 1)
+        Self::new(&Prompt::unread(tokens * 4), ratio, 1)
     }
 
     /// Tokens of the first `blocks` blocks of the prompt; at most all of it.

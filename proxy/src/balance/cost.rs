@@ -6,8 +6,8 @@
 use crate::balance::candidate::Candidate;
 
 /// What a request that is with the replica costs the next one, in tokens: it shares every step of the engine.
-/// Why this number: `benches/RESULTS.md`; the fleet simulation is flat from 16 to 128.
-const IN_FLIGHT_TOKENS: u64 = 32;
+/// Why this number: `benches/RESULTS.md`; the fleet simulation is flat from 8 to 128.
+const IN_FLIGHT_TOKENS: u64 = 64;
 /// Part of the KV cache beyond which the engine preempts, in thousandths.
 const KV_USED_PERMILLE_MAX: u16 = 950;
 /// How many times dearer a replica is that is degraded or whose cache is full.

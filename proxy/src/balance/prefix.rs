@@ -4,16 +4,18 @@ use parking_lot::RwLock;
 use record::{Policy, Routing, Tokens};
 
 use crate::balance::candidate::Candidate;
-use crate::balance::chooser::{Choice, Chooser, Estimate, Request};
+use crate::balance::chooser::{Belief, Choice, Chooser, Estimate, Request};
 use crate::balance::cost::{Best, cost};
 use crate::balance::index::PrefixIndex;
 use crate::balance::random::{Random, mixed};
 use crate::balance::slots::{Mask, Slot};
+use crate::balance::trust::Trust;
 
 /// The index of a pool, for all its models: the model is in the hashes.
 #[derive(Debug)]
 pub(crate) struct Prefix {
     index: RwLock<PrefixIndex>,
+    trust: Trust,
 }
 
 // === impl Prefix ===
@@ -23,6 +25,7 @@ impl Prefix {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self {
             index: RwLock::new(PrefixIndex::new(bytes_max)),
+            trust: Trust::new(),
         }
     }
 }
@@ -47,10 +50,14 @@ impl Chooser for Prefix {
         });
         let matches = self.index.read().matches(blocks, among);
         let held = |one: &Candidate| one.slot.map_or(0, |slot| matches.of(slot));
+        let cached = |one: &Candidate, blocks| {
+            let tokens = estimate.cached(blocks);
+            one.slot.map_or(0, |slot| self.trust.of(slot, tokens))
+        };
         let mut best = Best::default();
         for (at, candidate) in open() {
-            let cached = estimate.cached(held(candidate));
-            let cost = cost(candidate, estimate.prompt - cached, estimate.prefill_mean);
+            let uncached = estimate.prompt - cached(candidate, held(candidate));
+            let cost = cost(candidate, uncached, estimate.prefill_mean);
             // A session breaks ties, it never overrides load.
             best.offer(at, cost, || match request.session {
                 Some(session) => mixed(session ^ candidate.home),
@@ -59,7 +66,7 @@ impl Chooser for Prefix {
         }
         let (at, _) = best.taken()?;
         let matched = candidates.get(at).map_or(0, held);
-        let cached = estimate.cached(matched);
+        let cached = candidates.get(at).map_or(0, |one| cached(one, matched));
         Some(Choice {
             at,
             routing: Routing {
@@ -83,7 +90,7 @@ impl Chooser for Prefix {
         }
     }
 
-    fn refuted(&self, request: &Request, slot: Slot, held: usize) {
+    fn failed(&self, request: &Request, slot: Slot, held: usize) {
         if let Some(wrong) = request
             .prompt
             .blocks
@@ -94,7 +101,12 @@ impl Chooser for Prefix {
         }
     }
 
+    fn learned(&self, slot: Slot, belief: Belief) {
+        self.trust.learn(slot, belief);
+    }
+
     fn forget(&self, slot: Slot) {
+        self.trust.reset(slot);
         self.index.write().forget(slot);
     }
 }
@@ -176,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refuted_prediction_is_not_repeated() {
+    fn what_a_failed_attempt_did_not_compute_is_not_believed() {
         let policy = Prefix::new(1 << 20);
         let candidates = fleet(1);
         let slot = candidates[0].slot.unwrap();
         let (request, estimate) = asked(&"y".repeat(8 * 1024));
         policy.dispatched(&request, slot);
-        policy.refuted(&request, slot, 3);
+        policy.failed(&request, slot, 3);
         let mut random = Random::new(5);
         let choice = policy
             .choose(&request, estimate, &candidates, &mut random)

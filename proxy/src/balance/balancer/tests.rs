@@ -192,17 +192,17 @@ fn reported_tokens_correct_the_predictions() {
         predicted.0 > tokens.0 * 7 / 10,
         "two bytes a token now: {predicted} of {tokens}"
     );
-    fleet
-        .balancer
-        .finished(&asked, &choice, slot, Some(tokens), Some(Tokens(0)));
+    for _ in 0..50 {
+        fleet
+            .balancer
+            .finished(&asked, &choice, slot, Some(tokens), Some(Tokens(0)));
+    }
     let choice = fleet.balancer.choose(&asked, &fleet.candidates()).unwrap();
-    assert_eq!(
-        choice.routing.matched_blocks,
-        Some(0),
-        "it said that it held nothing"
+    let doubted = choice.routing.predicted_cached.unwrap();
+    assert!(
+        doubted.0 < tokens.0 / 10,
+        "it never has what it should: {doubted} of {tokens}"
     );
-    fleet.send(&asked);
-    let choice = fleet.balancer.choose(&asked, &fleet.candidates()).unwrap();
     fleet.balancer.failed(&asked, &choice, slot);
     assert_eq!(
         fleet
