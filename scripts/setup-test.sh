@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests need from Debian and skips what is there: Chromium for the browser tests, promtool to check
-# /metrics, Python's venv for the clients of the end-to-end test.
+# /metrics, Python's venv for the clients of the end-to-end test, PostgreSQL for the second engine of the ledger.
 set -euo pipefail
+
+"$(dirname "${BASH_SOURCE[0]}")/setup-postgres.sh"
 
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)

@@ -49,7 +49,7 @@ pub async fn serve(
     let address = listener
         .local_addr()
         .context("reading the address of the socket")?;
-    let ledger = settings.ledger.clone();
+    let ledger = ledger::masked_url(&settings.ledger);
     let state = AppState::new(settings, clock)?;
     let router = router(state.clone());
     tracing::info!(%address, ledger, "metrics API listens on http://{address}");

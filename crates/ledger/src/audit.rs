@@ -9,6 +9,7 @@ use record::UnixMillis;
 use crate::backup::{self, BackupError};
 use crate::engine::{Engine, Session};
 use crate::error::{OpenError, QueryError};
+use crate::postgres::masked_url;
 use crate::rollup::{Cube, Slice, TierStates, align_up};
 use crate::sqlite;
 
@@ -112,7 +113,7 @@ pub async fn audit(
         progress(AuditStep::File);
         audit.findings = match backup::integrity(&path, depth == Depth::Full).await {
             Ok(findings) => findings,
-            Err(BackupError::Missing { .. }) => return Err(AuditError::Missing { url: url.to_owned() }),
+            Err(BackupError::Missing { .. }) => return Err(AuditError::Missing { url: masked_url(url) }),
             Err(error) => vec![error.to_string()],
         };
         if !audit.findings.is_empty() {
@@ -121,7 +122,7 @@ pub async fn audit(
         }
     }
     let Some(mut session) = Engine::open(url)?.session().await? else {
-        return Err(AuditError::Missing { url: url.to_owned() });
+        return Err(AuditError::Missing { url: masked_url(url) });
     };
     audit.compare(&mut session, &mut progress).await?;
     session.finish().await?;

@@ -5,24 +5,26 @@
 //! An engine speaks in rows of [`crate::columns`], [`Sheet`]s, numbers of names and [`TierStates`]; it merges
 //! nothing and decides nothing about time.
 
-use record::{MetricRecord, Name, Pulse, UnixMillis};
+mod session;
 
-use crate::cell::Sample;
+use record::{MetricRecord, Name, Pulse};
+
 use crate::codes::Kind;
 use crate::dictionary::Entry;
 use crate::error::{AppendError, OpenError, QueryError};
-use crate::reader::NameCache;
-use crate::reader::Selection;
 use crate::retention::{Prune, Pruned};
 use crate::rollup::{Bucket, Cube, Slice, TierStates};
 use crate::sheet::Sheet;
-use crate::sqlite;
-use crate::words::By;
 use crate::writer::WriterHealth;
+use crate::{postgres, sqlite};
+
+pub(crate) use session::Session;
 
 /// What one transaction of the writer adds. All of it is stored, or nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batch<'a> {
+    /// All that the batch is about, also where only their sheets are stored.
+    pub(crate) records: &'a [MetricRecord],
     pub(crate) rows: &'a [Entry<'a>],
     /// Added to what the buckets hold already.
     pub(crate) sheets: &'a [Sheet],
@@ -53,26 +55,26 @@ pub(crate) struct Mark {
 #[derive(Debug)]
 pub(crate) enum Store {
     Sqlite(sqlite::Store),
+    Postgres(Box<postgres::Store>),
 }
 
 /// The reading side of an engine: opens sessions. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
     Sqlite(sqlite::Connections),
-}
-
-/// A read transaction: all its answers are about the same moment. Dropped before [`Self::finish`], it stops
-/// what the database is doing.
-#[derive(Debug)]
-pub(crate) enum Session {
-    Sqlite(sqlite::Session),
+    Postgres(postgres::Connections),
 }
 
 // === impl Store ===
 
 impl Store {
-    /// Opens the ledger behind a URL for writing: takes its lock, checks and migrates it.
-    pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
+    /// Opens the ledger behind a URL for writing: takes its lock, checks and migrates it. `instance` tells
+    /// the writers of one PostgreSQL ledger apart.
+    pub(crate) async fn open(url: &str, instance: &Name) -> Result<Self, OpenError> {
+        if postgres::is_postgres(url) {
+            let store = postgres::Store::open(url, instance).await?;
+            return Ok(Self::Postgres(Box::new(store)));
+        }
         Ok(Self::Sqlite(sqlite::Store::open(url).await?))
     }
 
@@ -81,6 +83,42 @@ impl Store {
     pub(crate) async fn ready(&mut self) -> Result<bool, AppendError> {
         match self {
             Self::Sqlite(store) => store.ready().await,
+            Self::Postgres(store) => store.ready().await,
+        }
+    }
+
+    /// How many of these records, from the first on, are stored already: those of an earlier batch that went
+    /// through although the answer did not.
+    pub(crate) fn already_stored(&self, records: &[MetricRecord]) -> usize {
+        match self {
+            // A file answers.
+            Self::Sqlite(_) => 0,
+            Self::Postgres(store) => store.already_stored(records),
+        }
+    }
+
+    /// Tells that the caller knows these records as stored, and will not try them again.
+    pub(crate) fn confirmed(&mut self, records: &[MetricRecord]) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(store) => store.confirmed(records),
+        }
+    }
+
+    /// Begins to act for a writer that is gone and whose tiers lag behind; `false` when there is none.
+    pub(crate) async fn adopt(&mut self) -> Result<bool, AppendError> {
+        match self {
+            // A file has one writer.
+            Self::Sqlite(_) => Ok(false),
+            Self::Postgres(store) => store.adopt().await,
+        }
+    }
+
+    /// Ends what [`Self::adopt`] began.
+    pub(crate) async fn let_go(&mut self) -> Result<(), AppendError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(store) => store.let_go().await,
         }
     }
 
@@ -91,6 +129,7 @@ impl Store {
     ) -> Result<Vec<Option<i64>>, AppendError> {
         match self {
             Self::Sqlite(store) => store.find_names(names).await,
+            Self::Postgres(store) => store.find_names(names).await,
         }
     }
 
@@ -99,6 +138,7 @@ impl Store {
     pub(crate) async fn make_names(&mut self, names: &[(Kind, Name)]) -> Result<Vec<i64>, AppendError> {
         match self {
             Self::Sqlite(store) => store.make_names(names).await,
+            Self::Postgres(store) => store.make_names(names).await,
         }
     }
 
@@ -106,6 +146,7 @@ impl Store {
     pub(crate) async fn name_counts(&mut self) -> Result<Vec<(Kind, u64)>, AppendError> {
         match self {
             Self::Sqlite(store) => store.name_counts().await,
+            Self::Postgres(store) => store.name_counts().await,
         }
     }
 
@@ -113,6 +154,7 @@ impl Store {
     pub(crate) async fn states(&mut self) -> Result<TierStates, AppendError> {
         match self {
             Self::Sqlite(store) => store.states().await,
+            Self::Postgres(store) => store.states().await,
         }
     }
 
@@ -120,6 +162,7 @@ impl Store {
     pub(crate) async fn sheets(&mut self, slice: Slice) -> Result<Vec<(i64, Vec<u8>)>, AppendError> {
         match self {
             Self::Sqlite(store) => store.sheets(slice).await,
+            Self::Postgres(store) => store.sheets(slice).await,
         }
     }
 
@@ -132,6 +175,7 @@ impl Store {
     ) -> Result<Option<i64>, AppendError> {
         match self {
             Self::Sqlite(store) => store.first_sheet(cube, seconds, from_s).await,
+            Self::Postgres(store) => store.first_sheet(cube, seconds, from_s).await,
         }
     }
 
@@ -139,6 +183,7 @@ impl Store {
     pub(crate) async fn append(&mut self, batch: Batch<'_>) -> Result<(), AppendError> {
         match self {
             Self::Sqlite(store) => store.append(batch).await,
+            Self::Postgres(store) => store.append(batch).await,
         }
     }
 
@@ -146,6 +191,7 @@ impl Store {
     pub(crate) async fn fold(&mut self, fold: &Fold) -> Result<(), AppendError> {
         match self {
             Self::Sqlite(store) => store.fold(fold).await,
+            Self::Postgres(store) => store.fold(fold).await,
         }
     }
 
@@ -153,6 +199,7 @@ impl Store {
     pub(crate) async fn prune(&mut self, prune: &Prune) -> Result<Pruned, AppendError> {
         match self {
             Self::Sqlite(store) => store.prune(prune).await,
+            Self::Postgres(store) => store.prune(prune).await,
         }
     }
 
@@ -160,6 +207,8 @@ impl Store {
     pub(crate) async fn set_aside(&mut self) -> Result<(), AppendError> {
         match self {
             Self::Sqlite(store) => store.set_aside().await,
+            // Its server keeps it sound.
+            Self::Postgres(_) => Ok(()),
         }
     }
 
@@ -167,6 +216,7 @@ impl Store {
     pub(crate) fn health(&self) -> WriterHealth {
         match self {
             Self::Sqlite(store) => store.health(),
+            Self::Postgres(store) => store.health(),
         }
     }
 
@@ -174,6 +224,7 @@ impl Store {
     pub(crate) async fn limit_pages(&mut self, pages: u32) -> Result<(), AppendError> {
         match self {
             Self::Sqlite(store) => store.limit_pages(pages).await,
+            Self::Postgres(_) => Ok(()),
         }
     }
 
@@ -181,6 +232,7 @@ impl Store {
     pub(crate) async fn close(self) -> Result<(), AppendError> {
         match self {
             Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
         }
     }
 }
@@ -190,6 +242,9 @@ impl Store {
 impl Engine {
     /// Names the ledger to read; nothing is opened yet, and it need not exist.
     pub(crate) fn open(url: &str) -> Result<Self, OpenError> {
+        if postgres::is_postgres(url) {
+            return Ok(Self::Postgres(postgres::Connections::open(url)?));
+        }
         Ok(Self::Sqlite(sqlite::Connections::open(url)?))
     }
 
@@ -197,146 +252,7 @@ impl Engine {
     pub(crate) async fn session(&self) -> Result<Option<Session>, QueryError> {
         match self {
             Self::Sqlite(connections) => Ok(connections.session().await?.map(Session::Sqlite)),
-        }
-    }
-}
-
-// === impl Session ===
-
-impl Session {
-    /// Strings by number that earlier sessions of the same ledger have seen.
-    pub(crate) fn name_cache(&self) -> NameCache {
-        match self {
-            Self::Sqlite(session) => session.name_cache(),
-        }
-    }
-
-    /// The strings behind some numbers.
-    pub(crate) async fn names(&mut self, ids: &[i64]) -> Result<Vec<(i64, Name)>, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.names(ids).await,
-        }
-    }
-
-    /// The numbers of those of some strings that have one.
-    pub(crate) async fn find_names(&mut self, kind: Kind, names: &[Name]) -> Result<Vec<i64>, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.find_names(kind, names).await,
-        }
-    }
-
-    /// The numbers and strings of a kind that begin with `prefix`.
-    pub(crate) async fn names_with(
-        &mut self,
-        kind: Kind,
-        prefix: &str,
-    ) -> Result<Vec<(i64, Name)>, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.names_with(kind, prefix).await,
-        }
-    }
-
-    /// What every tier holds: what the tiers of all writers hold.
-    pub(crate) async fn states(&mut self) -> Result<TierStates, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.states().await,
-        }
-    }
-
-    /// When the newest stored request began.
-    pub(crate) async fn newest(&mut self) -> Result<Option<UnixMillis>, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.newest().await,
-        }
-    }
-
-    /// When the oldest stored request that began at `from` or later began.
-    pub(crate) async fn oldest(&mut self, from: UnixMillis) -> Result<Option<UnixMillis>, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.oldest(from).await,
-        }
-    }
-
-    /// How many stored requests began in `[from, to)`.
-    pub(crate) async fn tally(&mut self, window: (UnixMillis, UnixMillis)) -> Result<u64, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.tally(window).await,
-        }
-    }
-
-    /// Calls `each` with the sheets of all writers in a slice and the begin of their bucket.
-    pub(crate) async fn sheets(
-        &mut self,
-        slice: Slice,
-        each: impl FnMut(i64, &[u8]) -> Result<(), QueryError> + Send,
-    ) -> Result<(), QueryError> {
-        match self {
-            Self::Sqlite(session) => session.sheets(slice, each).await,
-        }
-    }
-
-    /// Begins of the buckets of a slice for which there is any sheet, in their order.
-    pub(crate) async fn begins(&mut self, slice: Slice) -> Result<Vec<i64>, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.begins(slice).await,
-        }
-    }
-
-    /// Requests in the sheets of a slice, without reading these.
-    pub(crate) async fn count(&mut self, slice: Slice) -> Result<u64, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.count(slice).await,
-        }
-    }
-
-    /// Calls `each` with the rows of `[from, to)` that pass, and the stored value of a dimension: a code, the
-    /// number of a name, or for tags the packed numbers.
-    pub(crate) async fn scan(
-        &mut self,
-        selection: &Selection,
-        window: (UnixMillis, UnixMillis),
-        by: Option<&By>,
-        each: impl FnMut(Option<i64>, Option<&str>, &Sample) + Send,
-    ) -> Result<(), QueryError> {
-        match self {
-            Self::Sqlite(session) => session.scan(selection, window, by, each).await,
-        }
-    }
-
-    /// The newest records with row ids in `[from, to)` that pass, newest first, with their row ids.
-    pub(crate) async fn page(
-        &mut self,
-        selection: &Selection,
-        ids: std::ops::Range<i64>,
-        limit: usize,
-    ) -> Result<Vec<(i64, MetricRecord)>, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.page(selection, ids, limit).await,
-        }
-    }
-
-    /// The newest record with a request id that began in `[from, to)`.
-    pub(crate) async fn find(
-        &mut self,
-        rid: &[u8],
-        window: (UnixMillis, UnixMillis),
-    ) -> Result<Option<MetricRecord>, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.find(rid, window).await,
-        }
-    }
-
-    /// Every pulse that can be read, by instance name.
-    pub(crate) async fn pulses(&mut self) -> Result<Vec<Pulse>, QueryError> {
-        match self {
-            Self::Sqlite(session) => session.pulses().await,
-        }
-    }
-
-    /// Ends the transaction.
-    pub(crate) async fn finish(self) -> Result<(), QueryError> {
-        match self {
-            Self::Sqlite(session) => session.finish().await,
+            Self::Postgres(connections) => Ok(connections.session().await?.map(Session::Postgres)),
         }
     }
 }

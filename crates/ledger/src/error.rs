@@ -3,22 +3,72 @@
 use std::io;
 use std::path::PathBuf;
 
+use sqlx::sqlite::SqliteError;
+
+use crate::postgres;
 use crate::sqlite::CORRUPT;
 
 /// Why a ledger cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL has no form that we know.
-    #[error("`{url}` is not a ledger URL; write it like sqlite:///var/lib/streamgauge/streamgauge.db")]
+    #[error(
+        "`{url}` is not a ledger URL; write it like sqlite:///var/lib/streamgauge/streamgauge.db, or \
+         postgres://user:password@host/database"
+    )]
     Url {
         /// What was given.
         url: String,
     },
-    /// PostgreSQL is not part of this version.
+    /// The URL of a PostgreSQL ledger cannot be read.
     #[error(
-        "this version keeps its ledger in SQLite only; write `ledger.url` like sqlite:///path/streamgauge.db"
+        "`{shown}` is not the URL of a PostgreSQL database; write it like \
+         postgres://user:password@host/database"
     )]
-    Postgres,
+    Address {
+        /// What was given, without its password.
+        shown: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// PostgreSQL is not there, or refused.
+    #[error("cannot open the ledger `{ledger}`")]
+    Postgres {
+        /// The ledger, without its password.
+        ledger: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// Another process writes under the same name.
+    #[error(
+        "another proxy named `{instance}` already writes to the ledger `{ledger}`; stop it, or give each \
+         its own `proxy.instance`"
+    )]
+    InstanceTaken {
+        /// The name.
+        instance: String,
+        /// The ledger, without its password.
+        ledger: String,
+    },
+    /// The schema in the database is of something else.
+    #[error("the schema `streamgauge` in `{ledger}` is not ours; choose another database")]
+    ForeignSchema {
+        /// The ledger, without its password.
+        ledger: String,
+    },
+    /// The tables were made by a newer version.
+    #[error(
+        "the ledger `{ledger}` has schema {found}, this version knows {known}; run the newer streamgauge \
+         on it"
+    )]
+    NewerSchema {
+        /// The ledger, without its password.
+        ledger: String,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
     /// The folder of the file cannot be made.
     #[error("cannot create the folder `{path}` of the ledger; make it, or choose another `ledger.url`")]
     Folder {
@@ -131,6 +181,23 @@ pub enum QueryError {
     Database(#[from] sqlx::Error),
 }
 
+// === impl OpenError ===
+
+impl OpenError {
+    /// Whether another process holds the ledger, or our name in it, and may let go of it.
+    #[must_use]
+    pub const fn is_taken(&self) -> bool {
+        matches!(self, Self::Locked { .. } | Self::InstanceTaken { .. })
+    }
+
+    /// Whether the ledger may be there later without anybody changing the configuration: a server that
+    /// starts, restarts or is cut off.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Postgres { source, .. } if postgres::is_passing(source))
+    }
+}
+
 // === impl AppendError ===
 
 impl AppendError {
@@ -162,7 +229,8 @@ impl QueryError {
 
 /// The primary result code of SQLite behind an error: the low byte of the extended one.
 pub(crate) fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
+    let code: i32 = sqlx::error::DatabaseError::code(error)?.parse().ok()?;
     Some(code & 0xff)
 }
 
@@ -176,6 +244,9 @@ pub(crate) fn is_corrupt(error: &sqlx::Error) -> bool {
 
 /// Result codes: <https://www.sqlite.org/rescode.html>.
 fn code_word(error: &sqlx::Error) -> &'static str {
+    if let Some(word) = postgres::code_word(error) {
+        return word;
+    }
     match primary_code(error) {
         Some(5 | 6) => "busy",
         Some(8) => "readonly",

@@ -15,6 +15,7 @@ mod error;
 mod fold;
 mod identifier;
 mod packed;
+mod postgres;
 mod question;
 mod reader;
 mod restore;
@@ -35,6 +36,7 @@ pub use answer::{
 pub use audit::{Audit, AuditError, AuditStep, Depth, TierAudit, audit};
 pub use backup::{Backup, BackupError, BackupFolder, BackupStep, Thinned, backup, examine};
 pub use error::{AppendError, OpenError, QueryError};
+pub use postgres::masked_url;
 pub use question::{Filter, PAGE_LIMIT_MAX, POINTS_MAX, Page, Query};
 pub use reader::Reader;
 pub use restore::{Restored, restore};

@@ -9,12 +9,18 @@ use crate::fold::Folding;
 use crate::retention::{self, Keep, Pruned};
 use crate::rollup::{TierStates, second_of};
 
-/// Writes records and pulses. There is at most one for a SQLite ledger; a second one is refused.
+/// Pulses between two looks for writers that are gone and have left something to do: a quarter of a minute.
+const ADOPT_EVERY: u32 = 15;
+
+/// Writes records and pulses. There is at most one for a SQLite ledger, and for each name in PostgreSQL; a
+/// second one is refused.
 #[derive(Debug)]
 pub struct Writer {
     store: Store,
     /// What is known about the content of the ledger; `None` until it is read, and after any doubt.
     memory: Option<Memory>,
+    /// Pulses until now, to do now and then what need not be done at each.
+    pulses: u32,
 }
 
 /// Sizes for the metrics of a proxy.
@@ -44,15 +50,27 @@ enum Parts {
 // === impl Writer ===
 
 impl Writer {
+    /// Opens a ledger as its only writer: [`Self::open_as`] without a name.
+    ///
+    /// # Errors
+    /// One line that names the ledger and what to do.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::open_as(url, "writer").await
+    }
+
     /// Opens the ledger behind `sqlite:///absolute/path.db` or `sqlite://relative/path.db`: makes its folder,
     /// takes the lock, checks the file (a corrupt one is moved aside and a new one begun) and migrates it.
     ///
+    /// Behind `postgres://user:password@host/database`, any number of writers write at once, and `instance`
+    /// tells them apart: two of one name at a time are refused. SQLite takes no notice of it.
+    ///
     /// # Errors
-    /// One line that names the file and what to do.
-    pub async fn open(url: &str) -> Result<Self, OpenError> {
+    /// One line that names the ledger and what to do.
+    pub async fn open_as(url: &str, instance: &str) -> Result<Self, OpenError> {
         Ok(Self {
-            store: Store::open(url).await?,
+            store: Store::open(url, &instance.into()).await?,
             memory: None,
+            pulses: 0,
         })
     }
 
@@ -139,6 +157,8 @@ impl Writer {
     ) -> Result<(), AppendError> {
         self.refresh().await?;
         let store = &mut self.store;
+        let given = records;
+        let records = &records[store.already_stored(records)..];
         // Taken, so that a call that is dropped half-way leaves nothing behind that may be wrong.
         let mut memory = match self.memory.take() {
             Some(memory) => memory,
@@ -154,10 +174,17 @@ impl Writer {
             .chain(pulse.map(|pulse| pulse.at))
             .max();
         if let Some(latest) = latest {
+            let now_s = second_of(latest);
             memory
                 .folding
-                .put_in_order(store, &mut memory.states, second_of(latest))
+                .put_in_order(store, &mut memory.states, now_s)
                 .await?;
+            if pulse.is_some() {
+                self.pulses = self.pulses.wrapping_add(1);
+                if self.pulses.is_multiple_of(ADOPT_EVERY) {
+                    adopt(store, now_s).await?;
+                }
+            }
         }
         let entries = memory.dictionary.entries(store, records).await?;
         let mut sheets = Folding::sheets(&entries, &memory.states);
@@ -170,12 +197,14 @@ impl Writer {
             Parts::Cells => &[],
         };
         let batch = Batch {
+            records,
             rows,
             sheets: &sheets,
             pulse,
         };
         let outcome = store.append(batch).await;
         if outcome.is_ok() {
+            store.confirmed(given);
             memory.folding.stored(&sheets);
             if let Some(at_s) = live_s {
                 memory.folding.lived(at_s);
@@ -192,4 +221,15 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Puts the sheets of a writer in order that is gone, if there is one.
+async fn adopt(store: &mut Store, now_s: i64) -> Result<(), AppendError> {
+    if !store.adopt().await? {
+        return Ok(());
+    }
+    let mut states = store.states().await?;
+    let outcome = Folding::default().put_in_order(store, &mut states, now_s).await;
+    store.let_go().await?;
+    outcome
 }

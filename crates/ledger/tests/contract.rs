@@ -1,4 +1,5 @@
-//! The promises of the ledger, tested from outside through files on disk.
+//! The promises of the ledger, tested from outside through files on disk. What is no matter of files is
+//! promised by PostgreSQL too: `contract_postgres.rs`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 #[path = "contract/audits.rs"]
@@ -11,10 +12,14 @@ mod faults;
 mod figures;
 #[path = "contract/pages.rs"]
 mod pages;
+#[path = "contract/records.rs"]
+mod records;
 #[path = "contract/retention.rs"]
 mod retention;
 #[path = "contract/rollups.rs"]
 mod rollups;
+#[path = "contract/sizes.rs"]
+mod sizes;
 #[path = "contract/support.rs"]
 mod support;
 #[path = "contract/who.rs"]

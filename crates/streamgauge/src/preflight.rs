@@ -66,7 +66,10 @@ fn refusal(address: &str, setting: Setting, error: &Error) -> String {
 /// # Errors
 /// One line with the path, the key and the way out.
 pub(crate) fn ledger(url: &str) -> Result<()> {
-    let path = ledger_path(url);
+    // A database is asked by the processes themselves; it may come up later than they do.
+    let Some(path) = ledger_path(url) else {
+        return Ok(());
+    };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let open = |path: &Path| OpenOptions::new().create(true).append(true).open(path).map(drop);
     folder

@@ -73,10 +73,16 @@ impl WriterThread {
             .enable_all()
             .build()
             .context("starting the writer's runtime")?;
-        let ledger = match runtime.block_on(Writer::open(&shared.settings().ledger)) {
+        let ledger = match runtime.block_on(open(shared)) {
             Ok(ledger) => Some(ledger),
-            Err(OpenError::Locked { .. }) if shared.settings().successor => {
+            Err(error) if error.is_taken() && shared.settings().successor => {
                 tracing::info!("records wait until the proxy before this one has written its last");
+                None
+            }
+            // Clients must be served, whether a database is up or not.
+            Err(error) if error.is_passing() => {
+                let error = anyhow::Error::from(error);
+                tracing::error!("records wait until the ledger is there: {error:#}");
                 None
             }
             Err(error) => return Err(error.into()),
@@ -264,18 +270,20 @@ impl Loop {
         self.prune_due = if more { now } else { now + PRUNE_EVERY };
     }
 
-    /// Looks whether the proxy before this one has left the ledger.
+    /// Looks whether the proxy before this one has left the ledger, or its server is there.
     fn take_over(&mut self, now: Instant) {
-        match self
-            .runtime
-            .block_on(Writer::open(&self.shared.settings().ledger))
-        {
+        let shared = Arc::clone(&self.shared);
+        let oldest = self.batch.ended_at().first().copied();
+        // A server that does not answer takes seconds; the queue is emptied meanwhile.
+        let attempt = self.runtime.block_on(self.intake.attend(oldest, open(&shared)));
+        let Some(attempt) = attempt else { return };
+        match attempt {
             Ok(ledger) => {
-                tracing::info!("the ledger is taken over from the proxy before this one");
+                tracing::info!("the ledger is open, and takes the records that waited for it");
                 self.ledger = Some(ledger);
                 self.retry = None;
             }
-            Err(OpenError::Locked { .. }) => {}
+            Err(error) if error.is_taken() && self.shared.settings().successor => {}
             Err(error) => self.failed(now, "open", &anyhow::Error::from(error)),
         }
     }
@@ -312,4 +320,10 @@ impl Loop {
     fn note(&self) {
         self.intake.note(self.batch.ended_at().first().copied());
     }
+}
+
+/// Opens the ledger under the name of this proxy.
+async fn open(shared: &Shared) -> Result<Writer, OpenError> {
+    let settings = shared.settings();
+    Writer::open_as(&settings.ledger, &settings.instance).await
 }

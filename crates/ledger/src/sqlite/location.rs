@@ -25,9 +25,6 @@ impl Location {
     /// Reads `sqlite:///absolute/path.db` or `sqlite://relative/path.db`.
     pub(crate) fn parse(url: &str) -> Result<Self, OpenError> {
         let refusal = || OpenError::Url { url: url.to_owned() };
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Err(OpenError::Postgres);
-        }
         let path = url.strip_prefix("sqlite://").ok_or_else(refusal)?;
         // A directory, an in-memory database or parameters would each surprise: the file is all there is to
         // say.
@@ -120,9 +117,5 @@ mod tests {
             let refusal = Location::parse(url).unwrap_err().to_string();
             assert!(refusal.contains("sqlite:///"), "{url}: {refusal}");
         }
-        assert!(matches!(
-            Location::parse("postgres://h/d"),
-            Err(OpenError::Postgres)
-        ));
     }
 }

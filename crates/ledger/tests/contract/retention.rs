@@ -21,7 +21,7 @@ fn traffic() -> Vec<MetricRecord> {
         .collect()
 }
 
-async fn filled(place: &Place) -> Writer {
+pub(crate) async fn filled(place: &Place) -> Writer {
     let mut writer = place.writer().await;
     for batch in traffic().chunks(2_000) {
         writer.append(batch, None).await.unwrap();
@@ -34,7 +34,7 @@ async fn filled(place: &Place) -> Writer {
 }
 
 /// Runs retention to its end.
-async fn prune(writer: &mut Writer, keep: &Keep, now: UnixMillis) -> u64 {
+pub(crate) async fn prune(writer: &mut Writer, keep: &Keep, now: UnixMillis) -> u64 {
     let mut rows = 0;
     for _ in 0..1_000 {
         let Pruned { rows: gone, more } = writer.prune(keep, now).await.unwrap();
@@ -57,7 +57,6 @@ fn rows_past_their_time_go_and_their_sums_stay() {
         let whole = Query::window(NOON, now);
         let before = reader.summary(&whole).await.unwrap();
         assert_eq!(before.requests, 14_400);
-        let size = writer.health().file_bytes.unwrap();
         let keep = Keep {
             requests: 6 * HOUR,
             minutes: DAY,
@@ -65,7 +64,8 @@ fn rows_past_their_time_go_and_their_sums_stay() {
             ..Keep::default()
         };
         let gone = prune(&mut writer, &keep, now).await;
-        assert!(gone > 12_600, "42 hours of rows, and cells: {gone}");
+        let rows = if Place::ROWS_GO_BY_DAY { 0 } else { 12_600 };
+        assert!(gone > rows, "42 hours of rows, and cells: {gone}");
         assert_eq!(reader.summary(&whole).await.unwrap(), before, "the sums stay");
         let page = reader
             .requests(
@@ -83,12 +83,6 @@ fn rows_past_their_time_go_and_their_sums_stay() {
             "the oldest row is gone"
         );
         assert!(reader.request("r-14399").await.unwrap().is_some());
-        writer.close().await.unwrap();
-        let shrunk = std::fs::metadata(place.path()).unwrap().len();
-        assert!(
-            shrunk * 2 < size,
-            "the file shrinks from {size} to {shrunk} bytes"
-        );
     });
 }
 
@@ -141,44 +135,6 @@ fn an_answer_says_which_window_it_covers() {
         assert_eq!(known, 24 * 6, "what is no longer known is a gap, not a zero");
         let groups = reader.breakdown(&odd, Dimension::Model, 5).await.unwrap();
         assert_eq!(groups[0].summary.requests, 14_400);
-    });
-}
-
-#[test]
-fn a_full_ledger_drops_its_oldest_rows_first() {
-    block_on(async {
-        let place = Place::new();
-        // Closed once: the log goes into the file, whose size then says how much there is.
-        filled(&place).await.close().await.unwrap();
-        let mut writer = place.writer().await;
-        let reader = place.reader();
-        let now = NOON.plus(2 * DAY);
-        let before = reader.summary(&Query::window(NOON, now)).await.unwrap();
-        let size = writer.health().file_bytes.unwrap();
-        let keep = Keep {
-            max_bytes: Some(size / 2),
-            ..Keep::default()
-        };
-        let mut rows = 0;
-        for _ in 0..200 {
-            rows += writer.prune(&keep, now).await.unwrap().rows;
-        }
-        assert!(rows >= 5_000, "{rows}");
-        assert!(
-            reader.request("r-0").await.unwrap().is_none(),
-            "the oldest goes first"
-        );
-        assert!(
-            reader.request("r-14399").await.unwrap().is_some(),
-            "the newest stays"
-        );
-        assert_eq!(
-            reader.summary(&Query::window(NOON, now)).await.unwrap(),
-            before,
-            "the sums stay"
-        );
-        writer.close().await.unwrap();
-        assert!(std::fs::metadata(place.path()).unwrap().len() <= size / 2 + 4096 * 1_001);
     });
 }
 

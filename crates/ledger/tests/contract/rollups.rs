@@ -6,8 +6,6 @@ use std::time::Duration;
 use ledger::{BreakdownRow, Dimension, Distribution, Filter, Metric, Query, Reader, Summary, Writer};
 use proptest::prelude::*;
 use record::{MetricRecord, Outcome, UnixMillis};
-use sqlx::ConnectOptions as _;
-use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::support::{NOON, Place, block_on, plain, pulse, records};
 
@@ -120,43 +118,30 @@ async fn assert_equal(reader: &Reader, from: UnixMillis, to: UnixMillis, filter:
 
 /// Every tier's cells hold exactly the requests that began in its span.
 async fn assert_sums(place: &Place) {
-    let options = SqliteConnectOptions::new().filename(place.path()).read_only(true);
-    let mut connection = options.connect().await.unwrap();
-    let tiers: Vec<(i64, i64)> =
-        sqlx::query_as("SELECT DISTINCT seconds, cube FROM sheet WHERE cube <> 4 AND requests > 0")
-            .fetch_all(&mut connection)
-            .await
-            .unwrap();
-    let (requests,): (i64,) = sqlx::query_as("SELECT count(*) FROM request")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
-    assert_eq!(tiers.is_empty(), requests == 0, "cells are there if requests are");
-    for (seconds, cube) in tiers {
-        let (cells, rows): (i64, i64) = sqlx::query_as(
-            "SELECT (SELECT sum(requests) FROM sheet WHERE seconds = ?1 AND cube = ?2), \
+    let tiers = place
+        .numbers(
+            "SELECT seconds, cube, sum(requests), \
              (SELECT count(*) FROM request WHERE (id >> 21) / 1000 < coalesce( \
-                 (SELECT folded_until_s FROM tier WHERE seconds = ?1 AND cube = ?2), 9e15))",
+                 (SELECT min(folded_until_s) FROM tier WHERE tier.seconds = sheet.seconds \
+                  AND tier.cube = sheet.cube AND folded_until_s > 0), 9000000000000000)) \
+             FROM sheet WHERE cube <> 4 GROUP BY seconds, cube HAVING sum(requests) > 0",
         )
-        .bind(seconds)
-        .bind(cube)
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+        .await;
+    let requests = place.numbers("SELECT count(*) FROM request").await[0][0];
+    assert_eq!(tiers.is_empty(), requests == 0, "cells are there if requests are");
+    for tier in tiers {
+        let [seconds, cube, cells, rows] = tier[..] else {
+            panic!("four columns")
+        };
         assert_eq!(cells, rows, "tier {seconds} of cube {cube}");
     }
 }
 
 /// Requests in the cells of thirty days.
 async fn coarsest(place: &Place) -> i64 {
-    let options = SqliteConnectOptions::new().filename(place.path()).read_only(true);
-    let mut connection = options.connect().await.unwrap();
-    let (requests,): (i64,) =
-        sqlx::query_as("SELECT coalesce(sum(requests), 0) FROM sheet WHERE seconds = 2592000 AND cube = 0")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-    requests
+    place
+        .numbers("SELECT coalesce(sum(requests), 0) FROM sheet WHERE seconds = 2592000 AND cube = 0")
+        .await[0][0]
 }
 
 proptest! {
@@ -247,27 +232,6 @@ fn three_months_are_folded_up_to_the_coarsest_tier_and_late_records_still_count(
         .await;
         let facets = reader.facets(&Query::window(NOON, whole)).await.unwrap();
         assert_eq!(facets.key.len(), 2);
-    });
-}
-
-#[test]
-fn a_batch_that_was_refused_is_not_counted_twice() {
-    block_on(async {
-        let place = Place::new();
-        let mut writer = place.writer().await;
-        writer.limit_pages(30).await.unwrap();
-        let batch: Vec<_> = (0..900)
-            .map(|n| plain(&format!("r-{n}"), UnixMillis(NOON.0 + n)))
-            .collect();
-        assert!(
-            writer.append(&batch, None).await.is_err(),
-            "900 rows do not fit into 120 KiB"
-        );
-        writer.limit_pages(100_000).await.unwrap();
-        writer.append(&batch, None).await.unwrap();
-        assert_sums(&place).await;
-        let window = Query::window(NOON, UnixMillis(NOON.0 + HOUR_MS));
-        assert_eq!(place.reader().summary(&window).await.unwrap().requests, 900);
     });
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
+use ledger::Reader;
 
 /// Reads `host:port` of an address to listen on.
 pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
@@ -70,24 +71,29 @@ fn base_url(text: &str) -> Result<(Scheme, Authority), String> {
     Ok((scheme, authority))
 }
 
-/// Reads the address of a ledger.
+/// Reads the address of a ledger. Nothing is opened.
 pub(crate) fn ledger(text: &str) -> Result<String, String> {
     match text.split_once("://") {
         Some(("sqlite", "" | ":memory:")) => Err(format!(
             "`{text}` names no file; two processes share the ledger, write sqlite://data/streamgauge.db"
         )),
         Some(("sqlite", _)) => Ok(text.to_owned()),
+        Some(("postgres" | "postgresql", _)) => match Reader::open(text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(error) => Err(format!("{:#}", anyhow::Error::from(error))),
+        },
         Some((scheme, _)) => Err(format!(
-            "this version keeps its ledger in SQLite, not `{scheme}`; write sqlite://data/streamgauge.db"
+            "a ledger is kept in SQLite or PostgreSQL, not in `{scheme}`; write \
+             sqlite://data/streamgauge.db, or postgres://user:password@host/database"
         )),
         None => Err(format!("`{text}` has no scheme; write sqlite://{text}")),
     }
 }
 
-/// The file of a ledger that [`ledger`] accepted.
-pub(crate) fn ledger_path(url: &str) -> PathBuf {
-    let path = url.strip_prefix("sqlite://").unwrap_or(url);
-    PathBuf::from(path.split_once('?').map_or(path, |(path, _)| path))
+/// The file of a ledger that [`ledger`] accepted; `None` when it is in no file.
+pub(crate) fn ledger_path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite://")?;
+    Some(PathBuf::from(path.split_once('?').map_or(path, |(path, _)| path)))
 }
 
 #[cfg(test)]
@@ -126,20 +132,25 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_is_a_sqlite_file() {
+    fn a_ledger_is_a_file_or_a_database() {
         assert!(ledger("sqlite:///var/lib/a.db").is_ok());
         assert_eq!(
             ledger_path("sqlite://data/a.db?mode=rwc"),
-            PathBuf::from("data/a.db")
+            Some(PathBuf::from("data/a.db"))
         );
-        assert_eq!(ledger_path("sqlite:///a.db"), PathBuf::from("/a.db"));
+        assert_eq!(ledger_path("sqlite:///a.db"), Some(PathBuf::from("/a.db")));
+        assert!(ledger("postgres://me:secret@db:5432/gauge?sslmode=require").is_ok());
+        assert_eq!(ledger_path("postgres://db/gauge"), None);
         for (text, hint) in [
             ("a.db", "sqlite://a.db"),
-            ("postgres://h/d", "SQLite"),
+            ("mysql://h/d", "SQLite or PostgreSQL"),
+            ("postgres://me:secret@h:port/d", "postgres://me:***@h:port/d"),
+            ("postgres://h/d?sslmode=maybe", "maybe"),
             ("sqlite://", "file"),
         ] {
             let refusal = ledger(text).unwrap_err();
             assert!(refusal.contains(hint), "{text}: {refusal}");
+            assert!(!refusal.contains("secret"), "{refusal}");
         }
     }
 

@@ -4,6 +4,7 @@ mod identity;
 
 use std::time::Duration;
 
+use ledger::masked_url;
 use proxy::{BackupSettings, HealthSettings, PoolSettings, UsageMode};
 use record::units::{format_bytes, format_duration};
 use saphyr::{Mapping, Scalar, Yaml, YamlEmitter};
@@ -32,7 +33,7 @@ impl Config {
             ("proxy", self.proxy_yaml()),
             ("pools", Yaml::Sequence(pools.collect())),
             ("metrics_api", self.metrics_api_yaml(secrets)),
-            ("ledger", self.ledger_yaml()),
+            ("ledger", self.ledger_yaml(secrets)),
             ("slo", self.slo_yaml()),
             ("identity", identity_yaml(&self.proxy.identity, secrets)),
         ]);
@@ -67,11 +68,15 @@ impl Config {
         ])
     }
 
-    fn ledger_yaml(&self) -> Yaml<'static> {
+    fn ledger_yaml(&self, secrets: Secrets) -> Yaml<'static> {
+        let url = match secrets {
+            Secrets::Masked => masked_url(&self.proxy.ledger),
+            Secrets::Shown => self.proxy.ledger.clone(),
+        };
         let retention = self.proxy.retention;
         let max_size = retention.max_size.map_or_else(String::new, format_bytes);
         mapping([
-            ("url", text(&self.proxy.ledger)),
+            ("url", text(&url)),
             ("keep", mapping([("requests", span(retention.requests))])),
             ("max_size", text(&max_size)),
             ("overflow", text(&format_bytes(self.proxy.overflow))),

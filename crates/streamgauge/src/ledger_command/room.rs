@@ -45,10 +45,13 @@ pub(super) async fn prune(config: &Config, json: bool) -> Result<(), Failure> {
         }
     }
     drop(progress);
-    // Closing writes the log back, so that the sizes are those of the one file that is left.
+    let after = writer.health().file_bytes;
+    // Closing writes the log back, so that the size is that of the one file that is left.
     writer.close().await.context("closing the ledger")?;
-    let path = crate::config::ledger_path(&config.proxy.ledger);
-    let after = std::fs::metadata(path).map(|found| found.len()).ok();
+    let after = match crate::config::ledger_path(&config.proxy.ledger) {
+        Some(path) => std::fs::metadata(path).map(|found| found.len()).ok(),
+        None => after,
+    };
     let object = json!({"deleted": rows, "file_bytes_before": before, "file_bytes": after});
     let lines = format!(
         "{rows} rows and sums deleted, file {} -> {}",

@@ -45,7 +45,7 @@ pub(super) fn banner(config: &Config, answers: &[Answer]) -> String {
         text,
         "  metrics    {api}/metrics   this proxy alone: {ops}/metrics"
     );
-    let _ = writeln!(text, "  ledger     {}", config.proxy.ledger);
+    let _ = writeln!(text, "  ledger     {}", ledger::masked_url(&config.proxy.ledger));
     let alive = answers.iter().filter(|(_, models)| models.is_ok()).count();
     let verb = if alive == 1 { "answers" } else { "answer" };
     let _ = writeln!(text, "  replicas   {alive} of {} {verb}", answers.len());

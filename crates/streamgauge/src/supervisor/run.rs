@@ -147,7 +147,7 @@ async fn announce(launcher: Arc<Launcher>, config: Arc<Config>, format: LogForma
                 proxy = config.proxy.listen.join(","),
                 ops = %config.proxy.ops_listen,
                 dashboard = %config.metrics_api.listen,
-                ledger = config.proxy.ledger,
+                ledger = ledger::masked_url(&config.proxy.ledger),
                 replicas = answers.len(),
                 replicas_up = alive,
                 "streamgauge serves"

@@ -3,8 +3,11 @@
 
 mod attempts;
 mod bytes;
+#[path = "../../../ledger/tests/contract_postgres/cluster.rs"]
+mod cluster;
 mod ends;
 mod exchange;
+mod fleet;
 mod ledgers;
 mod limits;
 mod measures;

@@ -41,13 +41,14 @@ impl Up {
     /// Starts it with these arguments on free ports and waits for its start-up block.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the ledger");
-        let ledger = format!("sqlite://{}/a.db", folder.path().display());
+        let own = format!("sqlite://{}/a.db", folder.path().display());
+        let given = arguments.windows(2).find(|pair| pair[0] == "--ledger");
+        let ledger = given.map_or(own, |pair| pair[1].to_owned());
         let mut command = Command::new(env!("CARGO_BIN_EXE_streamgauge"));
-        command
-            .arg("up")
-            .args(arguments)
-            .args(["--ledger", &ledger])
-            .env_clear();
+        command.arg("up").args(arguments).env_clear();
+        if given.is_none() {
+            command.args(["--ledger", &ledger]);
+        }
         for flag in ["--listen", "--ops-listen", "--api-listen"] {
             command.args([flag, "127.0.0.1:0"]);
         }

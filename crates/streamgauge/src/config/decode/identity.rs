@@ -53,10 +53,9 @@ pub(super) fn usual(ledger: &str) -> IdentitySettings {
 
 /// Where the secret is kept that is made at the first start.
 fn made_beside(ledger: &str) -> PathBuf {
-    if ledger.starts_with("sqlite:") {
-        address::ledger_path(ledger).with_extension("secret")
-    } else {
-        PathBuf::from("data/streamgauge.secret")
+    match address::ledger_path(ledger) {
+        Some(path) => path.with_extension("secret"),
+        None => PathBuf::from("data/streamgauge.secret"),
     }
 }
 
