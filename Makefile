@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo build dashboard test check lint fmt bench e2e faults clean
+.PHONY: help run demo build dashboard test check lint fmt bench fuzz e2e faults clean
 
 # Where cargo builds; the same default as cargo's own.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -44,6 +44,9 @@ fmt: ## Format all code
 bench: ## Run the micro-benchmarks
 	@scripts/setup-build.sh
 	cargo bench --locked -p benches
+
+fuzz: ## Run every fuzz target of the observer (FOR=60 seconds each)
+	@exec scripts/fuzz.sh $(or $(FOR),60)
 
 e2e: build ## Drive streamgauge in front of llama-server and vLLM with the official clients
 	STREAMGAUGE_BIN=$(CARGO_TARGET_DIR)/release/streamgauge scripts/e2e/run.sh

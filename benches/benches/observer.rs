@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use observer::{Framing, ObservedBody, ObservedStream, RequestFacts, Sent, StreamKind};
+use observer::{Framing, ObservedBody, ObservedStream, RequestFacts, Sent, StreamKind, UsageStrip};
 use record::{Dialect, Endpoint};
 
 /// A content event as vLLM 0.33 sends it.
@@ -17,12 +17,10 @@ const EVENT: &str = concat!(
     "\n\n"
 );
 
-fn kind(strip_usage: bool) -> StreamKind {
+fn kind(strip: UsageStrip) -> StreamKind {
     StreamKind {
-        dialect: Dialect::OpenaiChat,
-        framing: Framing::Sse,
-        choices: 1,
-        strip_usage,
+        strip,
+        ..StreamKind::new(Dialect::OpenaiChat, Framing::Sse)
     }
 }
 
@@ -35,7 +33,10 @@ fn stream(c: &mut Criterion) {
     let t0 = start();
     let mut group = c.benchmark_group("chat_event");
     group.throughput(Throughput::Bytes(u64::try_from(EVENT.len()).unwrap_or(0)));
-    for (name, strip) in [("one_per_read", false), ("one_per_read_stripping", true)] {
+    for (name, strip) in [
+        ("one_per_read", UsageStrip::Nothing),
+        ("one_per_read_stripping", UsageStrip::Chunk),
+    ] {
         let mut observed = ObservedStream::new(kind(strip));
         let mut now = t0;
         group.bench_function(name, |b| {
@@ -45,7 +46,7 @@ fn stream(c: &mut Criterion) {
             });
         });
     }
-    let mut observed = ObservedStream::new(kind(false));
+    let mut observed = ObservedStream::new(kind(UsageStrip::Nothing));
     let (left, right) = EVENT.as_bytes().split_at(100);
     group.bench_function("cut_in_two_reads", |b| {
         b.iter(|| {
@@ -58,7 +59,7 @@ fn stream(c: &mut Criterion) {
     let whole = format!("{}data: [DONE]\n\n", EVENT.repeat(128));
     c.bench_function("stream_of_128_events_from_start_to_observation", |b| {
         b.iter(|| {
-            let mut observed = ObservedStream::new(kind(false));
+            let mut observed = ObservedStream::new(kind(UsageStrip::Nothing));
             for piece in whole.as_bytes().chunks(EVENT.len()) {
                 observed.push(t0, piece);
             }

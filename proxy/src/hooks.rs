@@ -275,7 +275,9 @@ impl Hooks {
         }
         let read = clock::now();
         ctx.tracked.uploaded = Some(read);
-        let looked = upload::look(ctx, route.endpoint, &self.shared.fleet);
+        let content_type = session.req_header().headers.get(header::CONTENT_TYPE);
+        let content_type = content_type.map_or(&b""[..], |value| value.as_bytes());
+        let looked = upload::look(ctx, route.endpoint, content_type, &self.shared.fleet);
         ctx.tracked.overhead += clock::now().saturating_duration_since(read);
         Ok(looked)
     }
@@ -306,12 +308,11 @@ impl Hooks {
                 last: None,
             }
         } else if let Some(framing) = framing {
-            let choices = ctx.tracked.facts.shape.choices.unwrap_or(1);
             let kind = StreamKind {
-                dialect,
-                framing,
-                choices,
-                strip_usage: ctx.injected,
+                choices: ctx.tracked.facts.choices(),
+                prompts: ctx.tracked.facts.prompts,
+                strip: ctx.strip,
+                ..StreamKind::new(dialect, framing)
             };
             Watched::Stream(Box::new(ObservedStream::new(kind)))
         } else if json {

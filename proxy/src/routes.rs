@@ -71,12 +71,23 @@ pub(crate) fn route(target: &[u8]) -> Option<Route> {
     })
 }
 
-/// Whether requests of this endpoint carry JSON whose facts can be read (audio comes as a form).
-pub(crate) const fn has_json_body(endpoint: Endpoint) -> bool {
-    !matches!(
-        endpoint,
-        Endpoint::Transcription | Endpoint::Translation | Endpoint::Models | Endpoint::Other
-    )
+/// How the body of a request is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum BodyForm {
+    Json,
+    /// Audio comes as a form.
+    Multipart,
+    /// There is none, or nothing in it is of interest.
+    Unread,
+}
+
+/// How requests of this endpoint carry their facts.
+pub(crate) const fn body_form(endpoint: Endpoint) -> BodyForm {
+    match endpoint {
+        Endpoint::Transcription | Endpoint::Translation => BodyForm::Multipart,
+        Endpoint::Models | Endpoint::Other => BodyForm::Unread,
+        _ => BodyForm::Json,
+    }
 }
 
 // === impl Method ===

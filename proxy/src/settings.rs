@@ -210,6 +210,9 @@ pub struct HealthSettings {
 pub enum UsageMode {
     /// `stream_options.include_usage` is spliced in, and its chunk taken out again.
     Inject,
+    /// As [`Self::Inject`], and running counts in every event are asked for and taken out again: a stream
+    /// that is cut has exact counts.
+    Continuous,
     /// The request is sent as it came.
     Passthrough,
 }

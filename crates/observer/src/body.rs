@@ -6,9 +6,9 @@ use memchr::memmem;
 use record::{Dialect, Flags};
 
 use crate::dialect::{Answer, read_body};
-use crate::json::Scan;
+use crate::json::{Malformed, Scan};
 use crate::observation::{Ending, Observation, Sent};
-use crate::usage::Report;
+use crate::usage::{Report, Terms};
 
 /// Largest body that is kept whole until its end. Why this number: a chat answer of 16,000 tokens has about
 /// 80 KiB; only embeddings and log-probabilities grow beyond a mebibyte, and of those only the end is of
@@ -22,7 +22,7 @@ const TAIL_LEN: usize = 4 * 1024;
 /// Watches a body as it passes.
 #[derive(Debug)]
 pub struct ObservedBody {
-    anthropic: bool,
+    dialect: Dialect,
     kept: Vec<u8>,
     /// The beginning was let go; `kept` is the end.
     only_tail: bool,
@@ -38,7 +38,7 @@ impl ObservedBody {
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         Self {
-            anthropic: dialect == Dialect::Anthropic,
+            dialect,
             kept: Vec::new(),
             only_tail: false,
             answer: Answer::default(),
@@ -57,7 +57,7 @@ impl ObservedBody {
         if self.kept.len() + bytes.len() > KEPT_MAX {
             if !self.only_tail {
                 // The name of the model stands near the beginning; the walk ends where the text does.
-                let _cut_text = read_body(self.kept.get(..TAIL_LEN).unwrap_or(&self.kept), &mut self.answer);
+                let _cut_text = self.read(TAIL_LEN);
                 self.only_tail = true;
             }
             self.kept
@@ -74,7 +74,13 @@ impl ObservedBody {
         let read = if self.only_tail {
             self.read_tail()
         } else {
-            read_body(&self.kept, &mut self.answer).is_ok()
+            self.read(self.kept.len()).is_ok()
+        };
+        // The counts of a body are about all of it.
+        let terms = Terms {
+            dialect: self.dialect,
+            prompts: 1,
+            choices: 1,
         };
         let mut observation = Observation::unread(
             self.first_byte.map(|at| at.saturating_duration_since(sent.head)),
@@ -89,12 +95,17 @@ impl ObservedBody {
             (None, true) => Ending::Complete,
             (None, false) => Ending::Cut,
         };
-        observation.usage = self.answer.tally.finish(self.anthropic, 0);
+        observation.usage = self.answer.tally.finish(terms, 0);
         observation.model = self.answer.model;
         observation.finish = self.answer.finish;
         observation.error = self.answer.error;
         observation.engine = self.answer.engine;
         observation
+    }
+
+    fn read(&mut self, len: usize) -> Result<(), Malformed> {
+        let text = self.kept.get(..len).unwrap_or(&self.kept);
+        read_body(self.dialect, text, &mut self.answer)
     }
 
     /// Looks for the usage object in the end of a large body.

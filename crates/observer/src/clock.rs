@@ -126,9 +126,9 @@ impl TokenClock {
         self.gaps
     }
 
-    /// The times since `t0`. `sent` is when the replica had the whole request; `tokens` the exact number of
-    /// completion tokens of a single choice, when it is known.
-    pub(crate) fn times(&self, t0: Instant, sent: Option<Instant>, tokens: Option<u64>) -> Times {
+    /// The times since `t0`. `sent` is when the replica had the whole request; `later` the exact number of
+    /// completion tokens that came after the first arrival, when it is known.
+    pub(crate) fn times(&self, t0: Instant, sent: Option<Instant>, later: Option<u64>) -> Times {
         let since = |at: Instant| at.saturating_duration_since(t0);
         let mut times = Times {
             ttfb: self.first_byte.map(since),
@@ -158,9 +158,9 @@ impl TokenClock {
                 .and_then(|gaps| generation.checked_div(gaps));
             times.itl_max = Some(longest);
             times.stalls = stalls;
-            // The first arrival is taken as one token: (tl - tf) / (N - 1), undefined for N <= 1.
-            times.tpot = tokens
-                .and_then(|tokens| u32::try_from(tokens.saturating_sub(1)).ok())
+            // (tl - tf) / (N - k), undefined when all tokens came at once.
+            times.tpot = later
+                .and_then(|later| u32::try_from(later).ok())
                 .and_then(|later| generation.checked_div(later));
         }
         times
@@ -196,7 +196,7 @@ mod tests {
         clock.arrival(t0 + 50 * MS, 1, Carried::Hidden);
         clock.arrival(t0 + 60 * MS, 3, Carried::Output);
         clock.arrival(t0 + 2_060 * MS, 1, Carried::Output);
-        let times = clock.times(t0, Some(t0 + 10 * MS), Some(11));
+        let times = clock.times(t0, Some(t0 + 10 * MS), Some(10));
         assert_eq!(times.ttfb, Some(5 * MS));
         assert_eq!(times.ttft, Some(50 * MS), "reasoning is a token");
         assert_eq!(times.ttfo, Some(60 * MS), "but it is not output");
@@ -221,7 +221,7 @@ mod tests {
         let t0 = start();
         let mut clock = TokenClock::new();
         clock.arrival(t0 + MS, 100, Carried::Output);
-        let times = clock.times(t0, None, Some(100));
+        let times = clock.times(t0, None, Some(99));
         assert_eq!((times.ttft, times.tpot, times.generation), (Some(MS), None, None));
         assert_eq!(times.upstream_ttft, None, "nothing was sent, nothing is known");
     }
@@ -232,8 +232,8 @@ mod tests {
         let mut clock = TokenClock::new();
         clock.arrival(t0 + MS, 1, Carried::Output);
         clock.arrival(t0 + 2 * MS, 1, Carried::Output);
-        for tokens in [None, Some(0), Some(1)] {
-            assert_eq!(clock.times(t0, None, tokens).tpot, None, "{tokens:?}");
+        for later in [None, Some(0)] {
+            assert_eq!(clock.times(t0, None, later).tpot, None, "{later:?}");
         }
     }
 

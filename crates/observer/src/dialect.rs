@@ -13,6 +13,9 @@ mod responses;
 use record::{Dialect, Engine, FinishReason, Name};
 
 pub(crate) use body::read_body;
+pub(crate) use choices::Member;
+
+use choices::Form;
 
 use crate::clock::Carried;
 use crate::json::{Kind, Malformed, Raw, Scan};
@@ -24,11 +27,21 @@ use crate::usage::Tally;
 const NAME_LEN_MAX: usize = 256;
 
 /// What one event was.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Reading {
     pub(crate) carried: Carried,
-    /// A usage chunk that says nothing else: the one that is taken out when we asked for it.
-    pub(crate) usage_only: bool,
+    pub(crate) usage: UsagePart,
+}
+
+/// The part of an event that is there because somebody asked for usage.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) enum UsagePart {
+    #[default]
+    Nothing,
+    /// The whole event: a usage chunk that says nothing else.
+    Chunk,
+    /// One member of an event that carries choices.
+    Member(Member),
 }
 
 /// What an answer said about itself, so far.
@@ -38,7 +51,7 @@ pub(crate) struct Answer {
     pub(crate) tally: Tally,
     /// Why choice 0 ended.
     pub(crate) finish: Option<FinishReason>,
-    /// Choices that have ended.
+    /// The first 64 choices, by whether they have ended.
     finished: u64,
     /// The class of an error that the answer reported, never its message.
     pub(crate) error: Option<Name>,
@@ -61,8 +74,9 @@ pub(crate) enum Reader {
 
 impl Answer {
     /// Whether the answer reached its end: its terminal marker, or a finish reason for each of `choices`.
+    /// With more choices than are kept apart, only the marker tells.
     pub(crate) fn is_complete(&self, choices: u32) -> bool {
-        self.terminal || self.finished.count_ones() >= choices.clamp(1, 64)
+        self.terminal || self.finished.count_ones() >= choices.max(1)
     }
 
     /// Choice `index` ended with the server's own `word`.
@@ -91,15 +105,22 @@ impl Answer {
     }
 
     /// Reads an `error` value: an object with a type and a code, a bare string, or null. Its message is never
-    /// kept: validation messages echo the prompt (vLLM's `_MAX_ERROR_INPUT_CHARS`).
-    fn error(&mut self, scan: &mut Scan<'_>) -> Result<(), Malformed> {
+    /// kept: validation messages echo the prompt (vLLM's `_MAX_ERROR_INPUT_CHARS`). Says whether there was
+    /// one.
+    fn error(&mut self, scan: &mut Scan<'_>) -> Result<bool, Malformed> {
         match scan.kind()? {
-            Kind::Null => return scan.skip(),
+            Kind::Null => return scan.skip().map(|()| false),
             Kind::Object => {
                 let (mut kind, mut code) = (None, None);
                 scan.object(|key, scan| {
                     match key {
-                        b"type" => kind = scan.string_or_skip()?.and_then(error_word),
+                        // The word `error` says no more than that it is one.
+                        b"type" => {
+                            kind = scan
+                                .string_or_skip()?
+                                .and_then(error_word)
+                                .filter(|word| &**word != "error");
+                        }
                         b"code" if scan.kind()? == Kind::Number => {
                             code = scan
                                 .integer_or_skip()?
@@ -114,10 +135,30 @@ impl Answer {
             }
             _ => {
                 scan.skip()?;
-                self.error = Some("error".into());
+                self.error.get_or_insert_with(|| "error".into());
             }
         }
+        Ok(true)
+    }
+
+    /// Reads the class of an error that stands beside its message.
+    fn error_type(&mut self, scan: &mut Scan<'_>) -> Result<(), Malformed> {
+        if let Some(word) = scan.string_or_skip()?.and_then(error_word) {
+            self.error = Some(word);
+        }
         Ok(())
+    }
+}
+
+// === impl Reading ===
+
+impl Reading {
+    /// An event that carried something and holds no usage.
+    pub(crate) const fn of(carried: Carried) -> Self {
+        Self {
+            carried,
+            usage: UsagePart::Nothing,
+        }
     }
 }
 
@@ -135,14 +176,18 @@ fn error_word(raw: Raw<'_>) -> Option<Name> {
 impl Reader {
     pub(crate) fn new(dialect: Dialect, choices: u32) -> Self {
         match dialect {
-            Dialect::OpenaiChat | Dialect::OpenaiText | Dialect::Audio => Self::Choices(
-                choices::Choices::new(dialect == Dialect::OpenaiChat, choices <= 1),
-            ),
+            Dialect::OpenaiChat => Self::choices(Form::Chat, choices),
+            Dialect::OpenaiText => Self::choices(Form::Text, choices),
+            Dialect::Audio => Self::choices(Form::Audio, choices),
             Dialect::Anthropic => Self::Anthropic,
             Dialect::OpenaiResponses => Self::Responses,
             Dialect::Ollama => Self::Ollama,
             Dialect::Json | Dialect::Other => Self::Opaque,
         }
+    }
+
+    const fn choices(form: Form, choices: u32) -> Self {
+        Self::Choices(choices::Choices::new(form, choices <= 1))
     }
 
     /// Reads one event.
@@ -152,7 +197,7 @@ impl Reader {
     #[inline]
     pub(crate) fn read(&mut self, event: &Event<'_>, answer: &mut Answer) -> Result<Reading, Malformed> {
         match self {
-            Self::Choices(choices) => choices.read(event.data, answer),
+            Self::Choices(choices) => choices.read(event, answer),
             Self::Anthropic => anthropic::read(event, answer),
             Self::Responses => responses::read(event, answer),
             Self::Ollama => ollama::read(event.data, answer),

@@ -5,6 +5,12 @@
 //! walks through (so that a field inside a prompt's text is never taken for a field of the request) and
 //! leaves the grammar of skipped numbers and escapes to the replica.
 
+mod values;
+
+use std::ops::Range;
+
+pub(crate) use values::lax_bool;
+
 /// A position inside JSON text. Every method consumes what it read; `Err(Malformed)` leaves the position
 /// anywhere.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +71,7 @@ impl<'a> Scan<'a> {
             b't' => Ok(Kind::True),
             b'f' => Ok(Kind::False),
             b'n' => Ok(Kind::Null),
-            b'-' | b'0'..=b'9' => Ok(Kind::Number),
+            b'-' | b'0'..=b'9' | b'N' | b'I' => Ok(Kind::Number),
             _ => Err(Malformed),
         }
     }
@@ -133,56 +139,19 @@ impl<'a> Scan<'a> {
         Ok(Raw(self.text.get(start..end).unwrap_or_default()))
     }
 
-    /// Reads a string, or skips another value and gives `None`.
-    pub(crate) fn string_or_skip(&mut self) -> Walk<Option<Raw<'a>>> {
-        if self.kind()? == Kind::String {
-            self.string().map(Some)
-        } else {
-            self.skip().map(|()| None)
-        }
-    }
-
-    /// Reads a whole number that is not negative, or skips another value and gives `None`.
-    pub(crate) fn count_or_skip(&mut self) -> Walk<Option<u64>> {
-        Ok(self
-            .number_or_skip()?
-            .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()))
-    }
-
-    /// Reads a whole number, or skips another value and gives `None`.
-    pub(crate) fn integer_or_skip(&mut self) -> Walk<Option<i64>> {
-        Ok(self
-            .number_or_skip()?
-            .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()))
-    }
-
-    /// Reads any number, or skips another value and gives `None`.
-    pub(crate) fn float_or_skip(&mut self) -> Walk<Option<f64>> {
-        Ok(self
-            .number_or_skip()?
-            .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()))
-    }
-
-    /// Reads `true` or `false`, or skips another value and gives `None`.
-    pub(crate) fn bool_or_skip(&mut self) -> Walk<Option<bool>> {
-        let kind = self.kind()?;
-        self.skip()?;
-        Ok(match kind {
-            Kind::True => Some(true),
-            Kind::False => Some(false),
-            _ => None,
-        })
-    }
-
     /// Skips one value of any kind and any depth, in constant memory.
     #[inline]
     pub(crate) fn skip(&mut self) -> Walk<()> {
         match self.next_token()? {
             b'"' => self.string().map(|_| ()),
-            b'{' | b'[' => self.skip_container(),
+            b'{' | b'[' => self.skip_container(|_, _| {}),
             b't' => self.word(b"true"),
             b'f' => self.word(b"false"),
             b'n' => self.word(b"null"),
+            // No JSON, but Python's reader takes them, and so does vLLM.
+            b'N' => self.word(b"NaN"),
+            b'I' => self.word(b"Infinity"),
+            b'-' if self.text.get(self.at + 1) == Some(&b'I') => self.word(b"-Infinity"),
             b'-' | b'0'..=b'9' => {
                 self.number();
                 Ok(())
@@ -191,18 +160,42 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// Skips one value and says where it stands.
+    pub(crate) fn skip_place(&mut self) -> Walk<Range<usize>> {
+        self.kind()?;
+        let start = self.at;
+        self.skip()?;
+        Ok(start..self.at)
+    }
+
+    /// Skips one value and shows each string in it, as it stands in the text, to `watch`: keys, and values
+    /// (`true`).
+    pub(crate) fn skip_watching(&mut self, watch: impl FnMut(&[u8], bool)) -> Walk<()> {
+        if matches!(self.kind()?, Kind::Object | Kind::Array) {
+            self.skip_container(watch)
+        } else {
+            self.skip()
+        }
+    }
+
     /// Whether only white space is left.
     pub(crate) fn at_end(&mut self) -> bool {
         self.next_token().is_err()
     }
 
-    fn skip_container(&mut self) -> Walk<()> {
+    #[inline]
+    fn skip_container(&mut self, mut watch: impl FnMut(&[u8], bool)) -> Walk<()> {
         let mut depth = 0_usize;
         let mut at = self.at;
         while let Some(byte) = self.text.get(at) {
             at += 1;
             match byte {
-                b'"' => at = string_end(self.text, at).ok_or(Malformed)? + 1,
+                b'"' => {
+                    let end = string_end(self.text, at).ok_or(Malformed)?;
+                    let behind = self.text.get(end + 1..).unwrap_or_default();
+                    watch(self.text.get(at..end).unwrap_or_default(), !is_key(behind));
+                    at = end + 1;
+                }
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => {
                     depth -= 1;
@@ -215,14 +208,6 @@ impl<'a> Scan<'a> {
             }
         }
         Err(Malformed)
-    }
-
-    fn number_or_skip(&mut self) -> Walk<Option<&'a [u8]>> {
-        if self.kind()? == Kind::Number {
-            Ok(Some(self.number()))
-        } else {
-            self.skip().map(|()| None)
-        }
     }
 
     fn number(&mut self) -> &'a [u8] {
@@ -267,6 +252,12 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// Whether a string is a key, by what stands behind it.
+#[inline]
+fn is_key(behind: &[u8]) -> bool {
+    behind.trim_ascii_start().first() == Some(&b':')
+}
+
 /// The position of the quote that ends the string whose content begins at `start`.
 #[inline]
 pub(crate) fn string_end(text: &[u8], start: usize) -> Option<usize> {
@@ -306,39 +297,6 @@ fn special(text: &[u8], at: usize) -> Option<usize> {
         from += 8;
     }
     Some(from + memchr::memchr2(b'"', b'\\', text.get(from..)?)?)
-}
-
-// === impl Raw ===
-
-impl Raw<'_> {
-    /// Whether the string is empty.
-    pub(crate) const fn is_empty(self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The text with its escapes undone, when it fits into `len_max` bytes and is UTF-8.
-    pub(crate) fn to_text(self, len_max: usize) -> Option<String> {
-        if !self.0.contains(&b'\\') {
-            let text = std::str::from_utf8(self.0).ok()?;
-            return (text.len() <= len_max).then(|| text.to_owned());
-        }
-        if self.0.len() > len_max.saturating_mul(6) {
-            return None;
-        }
-        let mut quoted = Vec::with_capacity(self.0.len() + 2);
-        quoted.push(b'"');
-        quoted.extend_from_slice(self.0);
-        quoted.push(b'"');
-        let text: String = serde_json::from_slice(&quoted).ok()?;
-        (text.len() <= len_max).then_some(text)
-    }
-
-    /// Undoes the escapes of an ASCII string into `plain`; `None` when it does not fit or is not ASCII.
-    fn unescape_into(self, plain: &mut [u8; KEY_LEN_MAX]) -> Option<usize> {
-        let text = self.to_text(KEY_LEN_MAX)?;
-        plain.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
-        Some(text.len())
-    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ mod usage;
 pub use body::ObservedBody;
 pub use clock::STALL;
 pub use observation::{End, Ending, Observation, Sent, outcome};
-pub use request::{BodyError, RequestFacts, Splice};
+pub use request::{BodyError, Claims, RequestFacts, Splice, UsageAsked, UsageStrip, UsageWanted, apply_all};
 pub use sse::{EVENT_LEN_MAX, Event, Framer, Framing};
 pub use stream::{ObservedStream, StreamKind};
 pub use strip::Forward;

@@ -1,27 +1,58 @@
 //! The facts of a request body, without building a tree of it.
 //!
-//! The body is walked once. Only fields of the outermost object count: `"model"` inside a prompt's text is
-//! text. What a replica would read in another way than we do (a field given twice) is refused, so that nobody
-//! smuggles a request past routing and accounting.
+//! A body is walked once, in linear time and constant memory. Only fields of the outermost object count:
+//! `"model"` inside a prompt's text is text. What a replica could read in another way than we do (a field
+//! given twice, a text that is not UTF-8) is refused, so that nobody smuggles a request past routing and
+//! accounting. Everything but the model's name is kept as a place in the body, never as a copy: prompts and
+//! identifiers live no longer than the body itself.
 
+mod claims;
+mod form;
+mod json_body;
+mod parts;
+mod splice;
+
+use std::borrow::Cow;
 use std::ops::Range;
 
-use record::{Endpoint, Name, Shape, Tokens};
+use record::{Endpoint, Name, Shape};
 
-use crate::json::{Kind, Malformed, Scan};
+pub use claims::Claims;
+pub use splice::{Splice, UsageAsked, UsageStrip, UsageWanted, apply_all};
 
-/// Longest model name that is accepted.
+use crate::json::Scan;
+use splice::UsageWish;
+
+/// Longest model name that is accepted. Why this number: the longest public repository names have about 100
+/// bytes.
 const MODEL_LEN_MAX: usize = 256;
 
-/// What routing and the record need to know of a request body.
+/// What routing and the record need to know of a request body. All ranges are bytes of the body as the client
+/// sent it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestFacts {
     /// The model that is asked for.
     pub model: Option<Name>,
-    /// `stream`, `n`, limits, priority.
+    /// `stream`, `n`, limits, tools, parts, priority.
     pub shape: Shape,
+    /// The value of `model`, quotes included.
+    pub model_value: Option<Range<usize>>,
+    /// The value of `messages`, `input` or `prompt`: what a prefix cache works on.
+    pub prompt: Option<Range<usize>>,
+    /// The value of `system` or `instructions`, which servers put before the messages.
+    pub system: Option<Range<usize>>,
+    /// The value of `tools` or `functions`, which servers put before the messages.
+    pub tools: Option<Range<usize>>,
+    /// The value of `cache_salt`: prompts with different salts share no cache.
+    pub cache_salt: Option<Range<usize>>,
+    /// What the body says about who asks.
+    pub claims: Claims,
+    /// Independent prompts in a text completion; each has `n` choices.
+    pub prompts: u32,
     /// What the client said about usage in the stream.
     usage: UsageWish,
+    /// The body is a form, whose values have no quotes and no escapes.
+    form: bool,
 }
 
 /// Why a body is refused.
@@ -33,32 +64,18 @@ pub enum BodyError {
     /// The model's name is longer than any model's.
     #[error("the field `model` is longer than {MODEL_LEN_MAX} bytes")]
     ModelTooLong,
+    /// The model's name is no valid text.
+    #[error("the field `model` is not valid UTF-8 text")]
+    ModelUnreadable,
+    /// The body is JSON in UTF-16 or UTF-32, which some servers read and we do not.
+    #[error("the body is not UTF-8")]
+    NotUtf8,
     /// The body is not a JSON object. The replica knows better how to say so; it is forwarded.
     #[error("the body is not a JSON object")]
     NotJson,
-}
-
-/// One replacement in a body's text.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Splice {
-    /// The bytes that are replaced; empty to insert.
-    pub range: Range<usize>,
-    /// What stands there instead.
-    pub text: &'static str,
-}
-
-/// What the client said about usage in the stream, and where.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-enum UsageWish {
-    /// Nothing; the position of the outermost closing brace.
-    Silent { brace: usize },
-    /// `stream_options` is `null`, at these bytes.
-    NullOptions(Range<usize>),
-    /// `stream_options` is an object without `include_usage`; its opening brace, and whether it is empty.
-    OtherOptions { brace: usize, empty: bool },
-    /// The client decided: `include_usage` is there, or `stream_options` is not what we know.
-    #[default]
-    Said,
+    /// The body is not the form that its content type announces. As [`Self::NotJson`].
+    #[error("the body is not a multipart form")]
+    NotForm,
 }
 
 // === impl RequestFacts ===
@@ -69,149 +86,71 @@ impl RequestFacts {
     /// # Errors
     /// See [`BodyError`].
     pub fn read(endpoint: Endpoint, body: &[u8]) -> Result<Self, BodyError> {
-        let mut facts = Self::default();
-        let mut once = Once::default();
-        let mut twice = None;
-        let mut too_long = false;
-        let mut wish = None;
-        let mut scan = Scan::new(body);
-        let walked = scan.object(|key, scan| {
-            if let Some(field) = once.note(key) {
-                twice = Some(field);
-                return Err(Malformed);
-            }
-            match key {
-                b"model" => {
-                    if let Some(raw) = scan.string_or_skip()? {
-                        facts.model = raw.to_text(MODEL_LEN_MAX).map(Name::from);
-                        too_long = facts.model.is_none();
-                    }
-                }
-                b"stream" => facts.shape.stream = Some(scan.bool_or_skip()? == Some(true)),
-                b"n" => facts.shape.choices = small(scan.count_or_skip()?),
-                b"max_completion_tokens" | b"max_tokens" | b"max_output_tokens" => {
-                    facts.shape.max_tokens = scan.count_or_skip()?.map(Tokens).or(facts.shape.max_tokens);
-                }
-                b"priority" => facts.shape.priority = scan.integer_or_skip()?,
-                b"stream_options" => wish = Some(UsageWish::read(scan)?),
-                _ => scan.skip()?,
-            }
-            Ok(())
-        });
-        if let Some(field) = twice {
-            return Err(BodyError::Twice(field));
-        }
-        let brace = scan.at().saturating_sub(1);
-        if walked.is_err() || !scan.at_end() {
-            return Err(BodyError::NotJson);
-        }
-        if too_long {
-            return Err(BodyError::ModelTooLong);
-        }
-        facts.usage = wish.unwrap_or(UsageWish::Silent { brace });
-        // Ollama streams unless it is told not to: https://github.com/ollama/ollama/blob/main/docs/api.md
-        let streams_by_default = matches!(endpoint, Endpoint::OllamaChat | Endpoint::OllamaGenerate);
-        facts.shape.stream.get_or_insert(streams_by_default);
-        Ok(facts)
+        json_body::read(endpoint, body)
     }
 
-    /// What to put into the text so that the replica reports usage at the end of the stream; `None` when the
-    /// client said itself whether it wants that, or when it asked for no stream, or where the option does not
-    /// exist.
+    /// Reads a `multipart/form-data` body, as audio endpoints take it. `content_type` is the whole header:
+    /// it names the boundary. Linear in the body's length, constant memory.
+    ///
+    /// # Errors
+    /// See [`BodyError`].
+    pub fn read_form(content_type: &[u8], body: &[u8]) -> Result<Self, BodyError> {
+        form::read(content_type, body)
+    }
+
+    /// How many choices the answer has: `n` for each prompt.
     #[must_use]
-    pub fn usage_splice(&self, endpoint: Endpoint) -> Option<Splice> {
-        let has_option = matches!(endpoint, Endpoint::Chat | Endpoint::Completion);
-        if !has_option || self.shape.stream != Some(true) {
-            return None;
+    pub fn choices(&self) -> u32 {
+        self.shape
+            .choices
+            .unwrap_or(1)
+            .max(1)
+            .saturating_mul(self.prompts.max(1))
+    }
+
+    /// The text at a place of the body, its escapes undone; `None` when it is no valid text or longer than
+    /// `len_max`.
+    #[must_use]
+    pub fn text<'a>(&self, body: &'a [u8], place: &Range<usize>, len_max: usize) -> Option<Cow<'a, str>> {
+        let value = body.get(place.clone())?;
+        if self.form || !value.starts_with(b"\"") {
+            return std::str::from_utf8(value)
+                .ok()
+                .filter(|text| text.len() <= len_max)
+                .map(Cow::Borrowed);
         }
-        let (range, text) = match &self.usage {
-            UsageWish::Silent { brace } => (*brace..*brace, r#","stream_options":{"include_usage":true}"#),
-            UsageWish::NullOptions(range) => (range.clone(), r#"{"include_usage":true}"#),
-            UsageWish::OtherOptions { brace, empty: true } => {
-                (brace + 1..brace + 1, r#""include_usage":true"#)
-            }
-            UsageWish::OtherOptions { brace, empty: false } => {
-                (brace + 1..brace + 1, r#""include_usage":true,"#)
-            }
-            UsageWish::Said => return None,
+        Scan::new(value).string().ok()?.to_text_at_most(len_max)
+    }
+
+    /// What puts another model's name in the place of the one that was asked for; `None` when none was.
+    #[must_use]
+    pub fn model_splice(&self, name: &str) -> Option<Splice> {
+        let range = self.model_value.clone()?;
+        let text = if self.form {
+            name.to_owned()
+        } else {
+            serde_json::Value::from(name).to_string()
         };
-        Some(Splice { range, text })
+        Some(Splice {
+            range,
+            text: text.into(),
+        })
     }
-}
 
-// === impl Splice ===
-
-impl Splice {
-    /// The length of the text after the replacement.
+    /// What to put into the text so that the replica reports usage as `wanted`, and what to take out of the
+    /// answer again. `None` when the client's own words stand, when it asked for no stream, or where the
+    /// option does not exist.
     #[must_use]
-    pub fn len_after(&self, len: usize) -> usize {
-        len - self.range.len() + self.text.len()
+    pub fn ask_for_usage(&self, endpoint: Endpoint, wanted: UsageWanted) -> Option<UsageAsked> {
+        let has_option = match endpoint {
+            Endpoint::Chat | Endpoint::Completion => !self.form,
+            Endpoint::Transcription | Endpoint::Translation => self.form,
+            _ => false,
+        };
+        (has_option && self.shape.stream == Some(true))
+            .then(|| self.usage.ask(wanted))
+            .flatten()
     }
-
-    /// The text after the replacement; one copy.
-    #[must_use]
-    pub fn apply(&self, body: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.len_after(body.len()));
-        out.extend_from_slice(body.get(..self.range.start).unwrap_or_default());
-        out.extend_from_slice(self.text.as_bytes());
-        out.extend_from_slice(body.get(self.range.end..).unwrap_or_default());
-        out
-    }
-}
-
-// === impl UsageWish ===
-
-impl UsageWish {
-    fn read(scan: &mut Scan<'_>) -> Result<Self, Malformed> {
-        match scan.kind()? {
-            Kind::Null => {
-                let start = scan.at();
-                scan.skip()?;
-                Ok(Self::NullOptions(start..scan.at()))
-            }
-            Kind::Object => {
-                let brace = scan.at();
-                let (mut empty, mut said) = (true, false);
-                scan.object(|key, scan| {
-                    empty = false;
-                    said |= key == b"include_usage";
-                    scan.skip()
-                })?;
-                Ok(if said {
-                    Self::Said
-                } else {
-                    Self::OtherOptions { brace, empty }
-                })
-            }
-            _ => scan.skip().map(|()| Self::Said),
-        }
-    }
-}
-
-/// The fields that may stand in a body only once.
-#[derive(Debug, Default)]
-struct Once(u8);
-
-// === impl Once ===
-
-impl Once {
-    const FIELDS: [&'static str; 4] = ["model", "stream", "stream_options", "n"];
-
-    /// The field's name when it was there before.
-    fn note(&mut self, key: &[u8]) -> Option<&'static str> {
-        let (place, field) = Self::FIELDS
-            .into_iter()
-            .enumerate()
-            .find(|(_, field)| field.as_bytes() == key)?;
-        let bit = 1_u8 << place;
-        let before = self.0 & bit != 0;
-        self.0 |= bit;
-        before.then_some(field)
-    }
-}
-
-fn small(count: Option<u64>) -> Option<u32> {
-    count.map(|count| u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ pub struct Event<'a> {
     pub name: &'a [u8],
     /// The joined data lines, without the line ends that separate events.
     pub data: &'a [u8],
+    /// Offset in the stream of the data's first byte; `None` when the data is not one piece of the stream
+    /// (several `data` lines).
+    pub data_start: Option<u64>,
     /// Offset in the stream of the event's first byte.
     pub start: u64,
     /// Offset in the stream just behind the event's blank line.
@@ -67,6 +70,8 @@ pub struct Framer {
 struct Pending {
     /// Joined data lines, when they could not be handed out as a slice.
     data: Vec<u8>,
+    /// Offset of the data while it is one line.
+    data_start: Option<u64>,
     has_data: bool,
     /// A part of it was too long to keep: it is not delivered.
     broken: bool,
@@ -196,6 +201,7 @@ impl Framer {
                 sink(Event {
                     name: b"",
                     data,
+                    data_start: Some(started),
                     start: started,
                     end: self.at,
                 });
@@ -207,6 +213,7 @@ impl Framer {
             return;
         }
         let (field, value) = split_field(line);
+        let value_start = started + u64::try_from(line.len() - value.len()).unwrap_or(0);
         match field {
             b"data" => {
                 self.pending.start.get_or_insert(started);
@@ -221,13 +228,14 @@ impl Framer {
                     sink(Event {
                         name: &self.pending.name,
                         data: value,
+                        data_start: Some(value_start),
                         start,
                         end: self.at,
                     });
                     self.pending.name.clear();
                     return;
                 }
-                if !self.pending.add_data(value) {
+                if !self.pending.add_data(value, value_start) {
                     self.too_long += 1;
                 }
             }
@@ -256,6 +264,7 @@ impl Framer {
             sink(Event {
                 name: &self.pending.name,
                 data: &self.pending.data,
+                data_start: self.pending.data_start,
                 start,
                 end: self.at,
             });
@@ -317,7 +326,7 @@ impl Framer {
 
 impl Pending {
     /// Appends a data line; `false` when that made the event too long to keep.
-    fn add_data(&mut self, value: &[u8]) -> bool {
+    fn add_data(&mut self, value: &[u8], start: u64) -> bool {
         if self.broken {
             return true;
         }
@@ -327,6 +336,9 @@ impl Pending {
         }
         if self.has_data {
             self.data.push(b'\n');
+            self.data_start = None;
+        } else {
+            self.data_start = Some(start);
         }
         self.data.extend_from_slice(value);
         self.has_data = true;

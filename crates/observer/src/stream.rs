@@ -2,28 +2,38 @@
 
 use std::time::Instant;
 
-use record::{Dialect, Flags};
+use record::{Dialect, Flags, Usage};
 
 use crate::clock::{Carried, TokenClock};
-use crate::dialect::{Answer, Reader};
+use crate::dialect::{Answer, Reader, UsagePart};
 use crate::observation::{Ending, Observation, Sent};
+use crate::request::UsageStrip;
 use crate::sse::{Event, Framer, Framing};
-use crate::strip::{Forward, Strip};
+use crate::strip::{Cut, Forward, Strip};
+use crate::usage::Terms;
 
 /// Watches a stream as it passes.
 ///
 /// Call [`push`](Self::push) for each read from the replica, [`finish`](Self::finish) when no more can come,
 /// and [`into_observation`](Self::into_observation) once, however it ended. Nothing here fails: what cannot
-/// be read is counted and forwarded. A read whose events are whole costs no allocation.
+/// be read is counted and forwarded. A read whose events are whole costs no allocation, unless something of
+/// it is taken out.
+///
+/// Memory: the beginning of a line and the lines of an event, [`EVENT_LEN_MAX`](crate::EVENT_LEN_MAX) at most
+/// together, and as much again for what is held back while `usage` members are taken out (16 KiB while only
+/// the usage chunk is). `tests/memory.rs` holds that.
 #[derive(Debug)]
 pub struct ObservedStream {
     framer: Framer,
     reader: Reader,
-    anthropic: bool,
-    choices: u32,
+    kind: StreamKind,
     clock: TokenClock,
     answer: Answer,
     strip: Option<Strip>,
+    /// What is taken out of the running read; its room is kept.
+    cuts: Vec<Cut>,
+    /// Tokens in the first arrival, when a running count tells.
+    first_tokens: Option<u64>,
     malformed: u64,
     bytes: u64,
     /// When the terminal marker arrived, or the last byte.
@@ -32,16 +42,37 @@ pub struct ObservedStream {
 }
 
 /// What is known about the stream before its first byte.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct StreamKind {
     /// How events are read.
     pub dialect: Dialect,
     /// How bytes are divided into events.
     pub framing: Framing,
-    /// How many choices were asked for.
+    /// How many choices were asked for, over all prompts ([`crate::RequestFacts::choices`]).
     pub choices: u32,
-    /// Whether the usage chunk is to be taken out.
-    pub strip_usage: bool,
+    /// How many prompts they answer; each has as many.
+    pub prompts: u32,
+    /// What is to be taken out.
+    pub strip: UsageStrip,
+    /// The stream repeats an answer that was generated for another request: nothing in it is counted.
+    pub replay: bool,
+}
+
+// === impl StreamKind ===
+
+impl StreamKind {
+    /// A stream of one choice, of which nothing is taken out.
+    #[must_use]
+    pub const fn new(dialect: Dialect, framing: Framing) -> Self {
+        Self {
+            dialect,
+            framing,
+            choices: 1,
+            prompts: 1,
+            strip: UsageStrip::Nothing,
+            replay: false,
+        }
+    }
 }
 
 // === impl ObservedStream ===
@@ -53,11 +84,12 @@ impl ObservedStream {
         Self {
             framer: Framer::new(kind.framing),
             reader: Reader::new(kind.dialect, kind.choices),
-            anthropic: kind.dialect == Dialect::Anthropic,
-            choices: kind.choices,
+            kind,
             clock: TokenClock::new(),
             answer: Answer::default(),
-            strip: kind.strip_usage.then(Strip::default),
+            strip: Strip::new(kind.strip),
+            cuts: Vec::new(),
+            first_tokens: None,
             malformed: 0,
             bytes: 0,
             ended: None,
@@ -74,13 +106,15 @@ impl ObservedStream {
         self.clock.bytes(now);
         self.bytes += u64::try_from(bytes.len()).unwrap_or(0);
         self.ended = Some(now);
-        let mut seen = Seen::default();
+        self.cuts.clear();
+        let mut seen = Seen::new(self.kind.strip, &mut self.cuts);
         let (reader, answer) = (&mut self.reader, &mut self.answer);
         self.framer
             .push(bytes, &mut |event| seen.event(reader, answer, &event));
-        self.note(now, &seen);
+        let seen = seen.counts;
+        self.note(now, seen);
         match &mut self.strip {
-            Some(strip) => strip.pass(bytes, self.bytes, seen.usage_only, self.framer.open_event_start()),
+            Some(strip) => strip.pass(bytes, self.bytes, &self.cuts, self.framer.open_event_start()),
             None => Forward::Unchanged,
         }
     }
@@ -88,22 +122,24 @@ impl ObservedStream {
     /// No more bytes come from the replica: reads an event that lacks its blank line, and gives back what was
     /// held.
     pub fn finish(&mut self) -> Vec<u8> {
-        let mut seen = Seen::default();
+        self.cuts.clear();
+        let mut seen = Seen::new(self.kind.strip, &mut self.cuts);
         let (reader, answer) = (&mut self.reader, &mut self.answer);
         self.framer
             .finish(&mut |event| seen.event(reader, answer, &event));
+        let seen = seen.counts;
         if let Some(at) = self.ended {
-            self.note(at, &seen);
+            self.note(at, seen);
         }
         self.strip
             .as_mut()
-            .map_or_else(Vec::new, |strip| strip.finish(seen.usage_only.is_some()))
+            .map_or_else(Vec::new, |strip| strip.finish(self.bytes, &self.cuts))
     }
 
     /// Whether the answer reached its end: the terminal marker, or a finish reason for each choice.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.answer.is_complete(self.choices)
+        self.answer.is_complete(self.kind.choices)
     }
 
     /// The model that the answer named, as soon as it did.
@@ -128,19 +164,14 @@ impl ObservedStream {
     #[must_use]
     pub fn into_observation(self, sent: Sent) -> Observation {
         let complete = self.is_complete();
-        let mut usage = self
-            .answer
-            .tally
-            .finish(self.anthropic, self.clock.token_events());
-        usage.token_events = Some(self.clock.token_events());
-        usage.arrivals = Some(self.clock.arrivals());
+        let usage = self.usage();
         // Per-request TPOT is not attributable when several choices share the stream; vLLM leaves it out as
         // well.
-        let single = usage
+        let later = usage
             .completion
-            .filter(|_| self.choices <= 1)
-            .map(|tokens| tokens.0);
-        let times = self.clock.times(sent.head, sent.upstream, single);
+            .filter(|_| self.kind.choices <= 1)
+            .and_then(|tokens| tokens.0.checked_sub(self.first_tokens.unwrap_or(1).max(1)));
+        let times = self.clock.times(sent.head, sent.upstream, later);
         let mut flags = Flags::default();
         for (set, flag) in [
             (self.malformed > 0, Flags::PARSE_ERROR),
@@ -174,39 +205,99 @@ impl ObservedStream {
         }
     }
 
-    fn note(&mut self, now: Instant, seen: &Seen) {
-        self.clock.arrival(now, seen.token_events, seen.carried);
+    fn usage(&self) -> Usage {
+        if self.kind.replay {
+            return Usage::default();
+        }
+        let terms = Terms {
+            dialect: self.kind.dialect,
+            prompts: self.kind.prompts,
+            choices: self.kind.choices,
+        };
+        Usage {
+            token_events: Some(self.clock.token_events()),
+            arrivals: Some(self.clock.arrivals()),
+            ..self.answer.tally.finish(terms, self.clock.token_events())
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, now: Instant, seen: Counts) {
         self.malformed += seen.malformed;
+        if seen.token_events > 0 && !self.kind.replay {
+            self.clock.arrival(now, seen.token_events, seen.carried);
+            if self.clock.arrivals() == 1 {
+                self.first_tokens = self.answer.tally.running_of_one();
+            }
+        }
         if self.answer.terminal {
             self.done_at.get_or_insert(now);
         }
     }
 }
 
-/// What the events of one read were.
-#[derive(Debug, Default)]
-struct Seen {
+/// What the events of one read were, and where they hold what is to be taken out.
+#[derive(Debug)]
+struct Seen<'a> {
+    strip: UsageStrip,
+    cuts: &'a mut Vec<Cut>,
+    counts: Counts,
+}
+
+/// How much the events of one read carried.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
     token_events: u64,
     carried: Carried,
     malformed: u64,
-    usage_only: Option<(u64, u64)>,
 }
 
 // === impl Seen ===
 
-impl Seen {
+impl<'a> Seen<'a> {
+    fn new(strip: UsageStrip, cuts: &'a mut Vec<Cut>) -> Self {
+        Self {
+            strip,
+            cuts,
+            counts: Counts::default(),
+        }
+    }
+
     #[inline]
     fn event(&mut self, reader: &mut Reader, answer: &mut Answer, event: &Event<'_>) {
         match reader.read(event, answer) {
             Ok(reading) => {
-                self.token_events += u64::from(reading.carried != Carried::Nothing);
-                self.carried = self.carried.max(reading.carried);
-                if reading.usage_only {
-                    self.usage_only = Some((event.start, event.end));
+                self.counts.token_events += u64::from(reading.carried != Carried::Nothing);
+                self.counts.carried = self.counts.carried.max(reading.carried);
+                if self.strip != UsageStrip::Nothing {
+                    self.take_out(reading.usage, event);
                 }
             }
-            Err(_) => self.malformed += 1,
+            Err(_) => self.counts.malformed += 1,
         }
+    }
+
+    /// Notes what of an event is to be taken out.
+    fn take_out(&mut self, part: UsagePart, event: &Event<'_>) {
+        let cut = match (part, event.data_start) {
+            (UsagePart::Chunk, _) if self.strip.takes_chunk() => Some(Cut {
+                from: event.start,
+                to: event.end,
+                instead: "",
+                event: true,
+            }),
+            (UsagePart::Member(member), Some(data)) if self.strip.takes_members() => {
+                let offset = |at: usize| data + u64::try_from(at).unwrap_or(0);
+                Some(Cut {
+                    from: offset(member.range.start),
+                    to: offset(member.range.end),
+                    instead: member.instead,
+                    event: false,
+                })
+            }
+            _ => None,
+        };
+        self.cuts.extend(cut);
     }
 }
 

@@ -1,11 +1,14 @@
-//! Takes the usage chunk out again that we asked for and the client did not.
+//! Takes out again what is in a stream only because we asked for it: the usage chunk, or `usage` members.
 //!
 //! The only place where bytes that go to the client differ from those that came. While it is at work, the
 //! beginning of an event is held back until its end has come (a client cannot read half an event anyway);
 //! everything else passes at once.
 
-/// Longest beginning of an event that is held back. Why this number: a usage chunk has 200 to 600 bytes; what
-/// is longer is none, and goes on without waiting for its end.
+use crate::request::UsageStrip;
+use crate::sse::EVENT_LEN_MAX;
+
+/// Longest beginning of an event that is held back while only the usage chunk is looked for. Why this number:
+/// a usage chunk has 200 to 600 bytes; what is longer is none, and goes on without waiting for its end.
 const HELD_MAX: usize = 16 * 1024;
 
 /// What goes to the client in place of the bytes that came.
@@ -17,77 +20,103 @@ pub enum Forward {
     Instead(Vec<u8>),
 }
 
+/// Bytes of the stream that do not go to the client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Cut {
+    /// Offset of the first byte.
+    pub(crate) from: u64,
+    /// Offset behind the last byte.
+    pub(crate) to: u64,
+    /// What goes to the client in their place.
+    pub(crate) instead: &'static str,
+    /// It is a whole event: an LF behind its last CR belongs to it.
+    pub(crate) event: bool,
+}
+
 /// The bytes between the replica and the client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Strip {
     /// Offset in the stream of the first byte that was not handed on.
     handed_on: u64,
     /// Bytes that came and were not handed on.
     held: Vec<u8>,
+    held_max: usize,
     /// The removed event ended with a CR; an LF that follows belongs to it.
     swallow_lf: bool,
-    /// Events that were taken out.
+    /// Pieces that were taken out.
     removed: u64,
 }
 
 // === impl Strip ===
 
 impl Strip {
-    /// How many events were taken out.
+    /// A stripper at the start of a stream; `None` when nothing is to be taken out.
+    pub(crate) fn new(strip: UsageStrip) -> Option<Self> {
+        // A member may stand at the end of an event with thousands of log-probabilities.
+        let held_max = match strip {
+            UsageStrip::Nothing => return None,
+            UsageStrip::Chunk => HELD_MAX,
+            UsageStrip::Members | UsageStrip::ChunkAndMembers => EVENT_LEN_MAX,
+        };
+        Some(Self {
+            handed_on: 0,
+            held: Vec::new(),
+            held_max,
+            swallow_lf: false,
+            removed: 0,
+        })
+    }
+
+    /// How many usage chunks and members were taken out.
     pub(crate) const fn removed(&self) -> u64 {
         self.removed
     }
 
-    /// Decides on `bytes`, which end at offset `end` of the stream. `cut` is the range of an event to take
-    /// out, `open` the offset where the event begins that has not ended.
-    pub(crate) fn pass(&mut self, bytes: &[u8], end: u64, cut: Option<(u64, u64)>, open: u64) -> Forward {
-        let mut start = self.handed_on;
+    /// Decides on `bytes`, which end at offset `end` of the stream. `cuts` are the pieces to take out, in
+    /// order; `open` is the offset where the event begins that has not ended.
+    pub(crate) fn pass(&mut self, bytes: &[u8], end: u64, cuts: &[Cut], open: u64) -> Forward {
+        let start = self.handed_on;
         let lf = std::mem::take(&mut self.swallow_lf) && self.held.is_empty() && bytes.starts_with(b"\n");
-        // An event whose beginning went on because it was too long to hold back stays whole.
-        let cut = cut.filter(|(from, _)| *from >= start);
         let begun = open < start;
-        let wait = if begun || len(end.saturating_sub(open)) > HELD_MAX {
+        let wait = if begun || len(end.saturating_sub(open)) > self.held_max {
             end
         } else {
             open.min(end)
         };
-        if cut.is_none() && !lf && self.held.is_empty() && wait == end {
+        // An event whose beginning went on because it was too long to hold back stays whole.
+        let is_whole = |cut: &&Cut| cut.from >= start;
+        let nothing_cut = cuts.iter().filter(is_whole).count() == 0;
+        if nothing_cut && !lf && self.held.is_empty() && wait == end {
             self.handed_on = end;
             return Forward::Unchanged;
         }
         let mut all = std::mem::take(&mut self.held);
         all.extend_from_slice(bytes);
-        let mut out = Vec::with_capacity(all.len());
-        if lf {
-            start += 1;
-            all.remove(0);
-        }
         let piece = |from: u64, to: u64| {
             all.get(len(from - start)..len(to.max(from) - start))
                 .unwrap_or_default()
         };
-        match cut {
-            Some((from, to)) => {
-                out.extend_from_slice(piece(start, from));
-                out.extend_from_slice(piece(to, wait));
-                self.removed += 1;
-                self.swallow_lf = to == end && bytes.ends_with(b"\r");
-            }
-            None => out.extend_from_slice(piece(start, wait)),
+        let mut out = Vec::with_capacity(all.len());
+        let mut at = start + u64::from(lf);
+        for cut in cuts.iter().filter(is_whole) {
+            out.extend_from_slice(piece(at, cut.from));
+            out.extend_from_slice(cut.instead.as_bytes());
+            at = cut.to;
+            self.removed += 1;
+            self.swallow_lf = cut.event && cut.to == end && bytes.ends_with(b"\r");
         }
-        self.held = piece(wait, end).to_vec();
+        out.extend_from_slice(piece(at, wait));
+        self.held = piece(wait.max(at), end).to_vec();
         self.handed_on = wait;
         Forward::Instead(out)
     }
 
-    /// The stream ended: what was held back goes on, unless `cut` says that it is the event to take out.
-    pub(crate) fn finish(&mut self, cut: bool) -> Vec<u8> {
-        let held = std::mem::take(&mut self.held);
-        if cut && !held.is_empty() {
-            self.removed += 1;
-            return Vec::new();
+    /// The stream ended at offset `end`: what was held back goes on, without the `cuts` in it.
+    pub(crate) fn finish(&mut self, end: u64, cuts: &[Cut]) -> Vec<u8> {
+        match self.pass(&[], end, cuts, end) {
+            Forward::Unchanged => Vec::new(),
+            Forward::Instead(bytes) => bytes,
         }
-        held
     }
 }
 

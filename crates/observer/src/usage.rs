@@ -4,7 +4,7 @@
 //! appears only in some reports and servers send `"usage":null` in between. An explicit zero is a count, not
 //! a gap.
 
-use record::{Tokens, Usage, UsageSource};
+use record::{Dialect, Tokens, Usage, UsageSource};
 
 use crate::json::{Kind, Malformed, Scan};
 
@@ -20,7 +20,20 @@ pub(crate) struct Report {
     cached: Option<u64>,
     cache_write: Option<u64>,
     reasoning: Option<u64>,
+    total: Option<u64>,
     audio_seconds: Option<f64>,
+    /// It counts the whole answer, wherever it stands.
+    about_all: bool,
+}
+
+/// How the counts of an answer add up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) dialect: Dialect,
+    /// Independent prompts, each with as many choices as the others.
+    pub(crate) prompts: u32,
+    /// Choices over all prompts.
+    pub(crate) choices: u32,
 }
 
 /// All reports of one answer.
@@ -31,6 +44,8 @@ pub(crate) struct Tally {
     whole_seen: Whole,
     /// Running reports by choice.
     running: Vec<(u64, Report)>,
+    /// There were more choices than are kept apart.
+    crowded: bool,
     timings: Option<Report>,
 }
 
@@ -67,7 +82,14 @@ impl Report {
             }
             b"cache_creation_input_tokens" => keep(&mut self.cache_write, scan.count_or_skip()?),
             b"reasoning_tokens" => keep(&mut self.reasoning, scan.count_or_skip()?),
-            b"seconds" => keep(&mut self.audio_seconds, scan.float_or_skip()?),
+            b"total_tokens" => keep(&mut self.total, scan.count_or_skip()?),
+            b"seconds" => {
+                let seconds = scan.float_or_skip()?;
+                keep(
+                    &mut self.audio_seconds,
+                    seconds.filter(|s| s.is_finite() && *s >= 0.0),
+                );
+            }
             b"prompt_tokens_details" | b"input_tokens_details" => self.prompt_details(scan)?,
             b"completion_tokens_details" | b"output_tokens_details" => self.completion_details(scan)?,
             _ => scan.skip()?,
@@ -125,12 +147,26 @@ impl Report {
         }
     }
 
+    /// The same report, about the whole answer.
+    pub(crate) const fn about_all(self) -> Self {
+        Self {
+            about_all: true,
+            ..self
+        }
+    }
+
+    /// Whether it counts the whole answer although it may stand beside a choice.
+    pub(crate) const fn is_about_all(&self) -> bool {
+        self.about_all
+    }
+
     fn merge(&mut self, later: Self) {
         keep(&mut self.prompt, later.prompt);
         keep(&mut self.completion, later.completion);
         keep(&mut self.cached, later.cached);
         keep(&mut self.cache_write, later.cache_write);
         keep(&mut self.reasoning, later.reasoning);
+        keep(&mut self.total, later.total);
         keep(&mut self.audio_seconds, later.audio_seconds);
     }
 }
@@ -164,6 +200,16 @@ impl Tally {
             kept.merge(report);
         } else if self.running.len() < CHOICES_MAX {
             self.running.push((choice, report));
+        } else {
+            self.crowded = true;
+        }
+    }
+
+    /// The tokens counted so far when the answer has one choice and its count is running; `None` otherwise.
+    pub(crate) fn running_of_one(&self) -> Option<u64> {
+        match self.running.as_slice() {
+            [(_, report)] => report.completion,
+            _ => None,
         }
     }
 
@@ -172,21 +218,17 @@ impl Tally {
         self.timings = Some(report);
     }
 
-    /// The counts of the answer by the best source there is. `anthropic`: the prompt is reported in three
-    /// parts.
-    pub(crate) fn finish(&self, anthropic: bool, token_events: u64) -> Usage {
+    /// The counts of the answer by the best source there is.
+    pub(crate) fn finish(&self, terms: Terms, token_events: u64) -> Usage {
         let (report, source) = if self.whole_seen == Whole::Final {
-            let mut merged = self
-                .running
-                .first()
-                .map(|(_, report)| *report)
-                .unwrap_or_default();
+            // The prompt's part may stand in running reports alone.
+            let mut merged = self.sum_of_choices(terms);
             merged.completion = None;
             merged.reasoning = None;
             merged.merge(self.whole);
             (merged, UsageSource::Final)
         } else if !self.running.is_empty() {
-            (self.sum_of_choices(), UsageSource::Continuous)
+            (self.sum_of_choices(terms), UsageSource::Continuous)
         } else if let Some(timings) = self.timings {
             (timings, UsageSource::Timings)
         } else if self.whole_seen == Whole::Begun {
@@ -202,14 +244,16 @@ impl Tally {
         } else {
             (Report::default(), UsageSource::None)
         };
-        let prompt = if anthropic {
-            report.prompt.map(|fresh| {
+        let prompt = match terms.dialect {
+            // The prompt is reported in three parts.
+            Dialect::Anthropic => report.prompt.map(|fresh| {
                 fresh
                     .saturating_add(report.cached.unwrap_or(0))
                     .saturating_add(report.cache_write.unwrap_or(0))
-            })
-        } else {
-            report.prompt
+            }),
+            // Nothing is generated: all tokens are the prompt's (rerankers report nothing else).
+            Dialect::Json if report.completion.unwrap_or(0) == 0 => report.prompt.or(report.total),
+            _ => report.prompt,
         };
         Usage {
             prompt: prompt.map(Tokens),
@@ -225,25 +269,52 @@ impl Tally {
         }
     }
 
-    /// Running counts are per choice (vLLM `chat_completion/serving.py`): the completion is their sum, the
-    /// prompt is shared.
-    fn sum_of_choices(&self) -> Report {
+    /// Running counts are per choice (vLLM `chat_completion/serving.py`): the completion is their sum. The
+    /// choices of one prompt share its count; a text completion has several prompts, one after the other
+    /// (`completion/serving.py`), and their sum is known once each of them has reported.
+    fn sum_of_choices(&self, terms: Terms) -> Report {
         let mut sum = Report::default();
+        let (mut completion, mut reasoning) = (None, None);
         for (_, report) in &self.running {
-            let completion = match (sum.completion, report.completion) {
-                (Some(left), Some(right)) => Some(left.saturating_add(right)),
-                (left, right) => left.or(right),
-            };
+            completion = add(completion, report.completion);
+            reasoning = add(reasoning, report.reasoning);
             sum.merge(*report);
-            sum.completion = completion;
         }
+        let prompts = u64::from(terms.prompts.max(1));
+        if prompts > 1 {
+            let each = u64::from(terms.choices / terms.prompts.max(1)).max(1);
+            sum.prompt = (0..prompts).try_fold(0_u64, |sum, prompt| {
+                let mut of_prompt = self.running.iter().filter(|(index, _)| index / each == prompt);
+                of_prompt
+                    .find_map(|(_, report)| report.prompt)
+                    .map(|count| sum.saturating_add(count))
+            });
+            // Parts of one prompt say nothing about the others.
+            sum.cached = None;
+            sum.cache_write = None;
+        }
+        sum.completion = completion.filter(|_| !self.crowded);
+        sum.reasoning = reasoning.filter(|_| !self.crowded);
         sum
+    }
+}
+
+fn add(left: Option<u64>, right: Option<u64>) -> Option<u64> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(left.saturating_add(right)),
+        (left, right) => left.or(right),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CHAT: Terms = Terms {
+        dialect: Dialect::OpenaiChat,
+        prompts: 1,
+        choices: 1,
+    };
 
     fn report(text: &str) -> Report {
         Report::read(&mut Scan::new(text.as_bytes())).unwrap().unwrap()
@@ -256,7 +327,7 @@ mod tests {
         tally.whole(report(
             r#"{"prompt_tokens":9,"completion_tokens":null,"prompt_tokens_details":{"cached_tokens":4}}"#,
         ));
-        let usage = tally.finish(false, 3);
+        let usage = tally.finish(CHAT, 3);
         assert_eq!(
             (usage.prompt, usage.completion, usage.cached),
             (Some(Tokens(9)), Some(Tokens(3)), Some(Tokens(4)))
@@ -268,12 +339,12 @@ mod tests {
         assert_eq!(Report::read(&mut Scan::new(b"null")), Ok(None));
         let mut tally = Tally::default();
         tally.whole(report(r#"{"prompt_tokens":0,"completion_tokens":0}"#));
-        let usage = tally.finish(false, 0);
+        let usage = tally.finish(CHAT, 0);
         assert_eq!(
             (usage.completion, usage.source),
             (Some(Tokens(0)), UsageSource::Final)
         );
-        assert_eq!(Tally::default().finish(false, 0).source, UsageSource::None);
+        assert_eq!(Tally::default().finish(CHAT, 0).source, UsageSource::None);
     }
 
     #[test]
@@ -282,7 +353,7 @@ mod tests {
         tally.running(0, report(r#"{"prompt_tokens":4,"completion_tokens":1}"#));
         tally.running(1, report(r#"{"prompt_tokens":4,"completion_tokens":5}"#));
         tally.running(0, report(r#"{"prompt_tokens":4,"completion_tokens":2}"#));
-        let usage = tally.finish(false, 8);
+        let usage = tally.finish(CHAT, 8);
         assert_eq!(
             (usage.prompt, usage.completion),
             (Some(Tokens(4)), Some(Tokens(7)))
@@ -294,7 +365,13 @@ mod tests {
     fn a_message_that_was_cut_has_a_prompt_and_no_completion() {
         let mut tally = Tally::default();
         tally.begun(report(r#"{"input_tokens":9,"output_tokens":1}"#));
-        let usage = tally.finish(true, 3);
+        let usage = tally.finish(
+            Terms {
+                dialect: Dialect::Anthropic,
+                ..CHAT
+            },
+            3,
+        );
         assert_eq!((usage.prompt, usage.completion), (Some(Tokens(9)), None));
     }
 }

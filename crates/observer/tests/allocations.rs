@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
-use observer::{Forward, Framing, ObservedStream, StreamKind};
+use observer::{Forward, Framing, ObservedStream, StreamKind, UsageStrip};
 use record::Dialect;
 
 const EVENT: &str = concat!(
@@ -27,12 +27,10 @@ fn origin() -> Instant {
     Instant::now()
 }
 
-fn allocations_of(dialect: Dialect, event: &str, strip_usage: bool) -> u64 {
+fn allocations_of(dialect: Dialect, event: &str, strip: UsageStrip) -> u64 {
     let kind = StreamKind {
-        dialect,
-        framing: Framing::Sse,
-        choices: 1,
-        strip_usage,
+        strip,
+        ..StreamKind::new(dialect, Framing::Sse)
     };
     let mut stream = ObservedStream::new(kind);
     let mut now = origin();
@@ -58,15 +56,20 @@ fn allocations_of(dialect: Dialect, event: &str, strip_usage: bool) -> u64 {
 
 #[test]
 fn an_event_costs_no_allocation() {
-    for strip in [false, true] {
+    for strip in [
+        UsageStrip::Nothing,
+        UsageStrip::Chunk,
+        UsageStrip::Members,
+        UsageStrip::ChunkAndMembers,
+    ] {
         assert_eq!(
             allocations_of(Dialect::OpenaiChat, EVENT, strip),
             0,
-            "chat, stripping {strip}"
+            "chat, stripping {strip:?}"
         );
     }
     assert_eq!(
-        allocations_of(Dialect::Anthropic, ANTHROPIC, false),
+        allocations_of(Dialect::Anthropic, ANTHROPIC, UsageStrip::Nothing),
         0,
         "a named event"
     );

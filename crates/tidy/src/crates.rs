@@ -12,12 +12,13 @@ const OWNED: [(&str, &str); 5] = [
 ];
 
 /// Our own crates, each with those of ours that it may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("crates/record", &[]),
     ("crates/observer", &["record"]),
     ("crates/ledger", &["record"]),
     ("crates/simulator", &["record"]),
     ("crates/tidy", &[]),
+    ("fuzz", &["observer", "record"]),
     ("proxy", &["ledger", "observer", "record"]),
     ("metrics-api", &["ledger", "observer", "record"]),
     (

@@ -69,6 +69,8 @@ pub(crate) fn length(source: &Source) -> Vec<Finding> {
         .iter()
         .any(|(end, _)| format!("/{}", source.path).ends_with(end))
         || source.is_in("tests")
+        // One line each: which check a target calls.
+        || source.is_in("fuzz_targets")
         || crate::rust::declares_modules(source);
     if lines < least && !may_be_short {
         let message = format!("{lines} lines, at least {least}; put the idea where it is used");

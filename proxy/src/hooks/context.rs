@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use bytes::Bytes;
+use observer::UsageStrip;
 use prometheus::IntCounter;
 use record::Name;
 
@@ -19,8 +20,8 @@ use crate::tracked::{Tracked, Watched};
 pub(crate) struct Ctx {
     pub(crate) tracked: Tracked,
     pub(crate) body: HeldBody,
-    /// The usage chunk was asked for by us; it is taken out of the answer.
-    pub(crate) injected: bool,
+    /// What only we asked for; it is taken out of the answer.
+    pub(crate) strip: UsageStrip,
     /// The pool that serves this request, as it was when the request came.
     pub(crate) pool: Option<Arc<Pool>>,
     pub(crate) stall: Stall,
@@ -65,7 +66,7 @@ impl Ctx {
         Self {
             tracked,
             body: HeldBody::default(),
-            injected: false,
+            strip: UsageStrip::Nothing,
             pool: None,
             stall: Stall::default(),
             with: Hold::nothing(Arc::clone(shared)),

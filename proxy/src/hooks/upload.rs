@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header;
-use observer::{BodyError, End, RequestFacts};
+use observer::{BodyError, End, RequestFacts, UsageWanted};
 use pingora::prelude::{Error, Result, Session};
 use record::{Endpoint, Flags};
 
 use crate::fleet::Fleet;
 use crate::hooks::answer::Refusal;
 use crate::hooks::context::Ctx;
-use crate::routes;
+use crate::routes::{self, BodyForm};
 use crate::settings::{Limits, UsageMode};
 
 /// What Pingora's retry buffer holds (`BODY_BUF_LIMIT` in pingora-core 0.9.1); a read is never longer.
@@ -91,34 +91,47 @@ fn gone(ctx: &mut Ctx, error: Box<Error>) -> Box<Error> {
 
 /// Reads the facts of the body, finds the pool for them, and splices in the usage option. `Err`: the request
 /// is refused.
-pub(crate) fn look(ctx: &mut Ctx, endpoint: Endpoint, fleet: &Fleet) -> std::result::Result<(), Refusal> {
-    let body = ctx.body.get().filter(|_| routes::has_json_body(endpoint));
-    let Some(body) = body.cloned() else {
+pub(crate) fn look(
+    ctx: &mut Ctx,
+    endpoint: Endpoint,
+    content_type: &[u8],
+    fleet: &Fleet,
+) -> std::result::Result<(), Refusal> {
+    let form = routes::body_form(endpoint);
+    let Some(body) = ctx.body.get().filter(|_| form != BodyForm::Unread).cloned() else {
         ctx.serve_by(fleet.first());
         return Ok(());
     };
-    match RequestFacts::read(endpoint, &body) {
+    let read = if form == BodyForm::Multipart {
+        RequestFacts::read_form(content_type, &body)
+    } else {
+        RequestFacts::read(endpoint, &body)
+    };
+    match read {
         Ok(facts) => {
             ctx.serve_by(fleet.first());
             let usage = ctx.pool.as_ref().map(|pool| pool.settings.usage);
-            if usage == Some(UsageMode::Inject)
-                && let Some(splice) = facts.usage_splice(endpoint)
+            let wanted = match usage {
+                Some(UsageMode::Inject) => Some(UsageWanted::AtEnd),
+                Some(UsageMode::Continuous) => Some(UsageWanted::Running),
+                Some(UsageMode::Passthrough) | None => None,
+            };
+            if let Some(wanted) = wanted
+                && let Some(asked) = facts.ask_for_usage(endpoint, wanted)
             {
-                ctx.body.set(splice.apply(&body).into());
-                ctx.injected = true;
+                ctx.body.set(asked.splice.apply(&body).into());
+                ctx.strip = asked.strip;
             }
             ctx.tracked.facts = facts;
             Ok(())
         }
-        // The replica knows best what it reads as JSON; its own error goes to the client.
-        Err(BodyError::NotJson) => {
+        // The replica knows best what it reads; its own error goes to the client.
+        Err(BodyError::NotJson | BodyError::NotForm) => {
             ctx.serve_by(fleet.first());
             ctx.tracked.flags.insert(Flags::BODY_UNREAD);
             Ok(())
         }
-        Err(refused @ (BodyError::Twice(_) | BodyError::ModelTooLong)) => {
-            Err(Refusal::faulty(400, "invalid_request_error", refused.to_string()))
-        }
+        Err(refused) => Err(Refusal::faulty(400, "invalid_request_error", refused.to_string())),
     }
 }
 

@@ -17,6 +17,7 @@ enum Type {
     #[default]
     Other,
     MessageStart,
+    BlockStart,
     BlockDelta,
     MessageDelta,
     MessageStop,
@@ -26,7 +27,8 @@ enum Type {
 pub(crate) fn read(event: &Event<'_>, answer: &mut Answer) -> Result<Reading, Malformed> {
     let mut scan = Scan::new(event.data);
     let mut kind = Type::of(event.name);
-    let (mut carried, mut usage, mut stop) = (Carried::Nothing, None, None);
+    let (mut carried, mut begun) = (Carried::Nothing, Carried::Nothing);
+    let (mut usage, mut stop) = (None, None);
     scan.object(|key, scan| {
         match key {
             b"type" => kind = scan.string_or_skip()?.map_or(kind, |word| Type::of(word.0)),
@@ -40,6 +42,7 @@ pub(crate) fn read(event: &Event<'_>, answer: &mut Answer) -> Result<Reading, Ma
                 }
                 Ok(())
             })?,
+            b"content_block" if scan.kind()? == Kind::Object => begun = block(scan)?,
             b"message" if scan.kind()? == Kind::Object => scan.object(|key, scan| {
                 match key {
                     b"model" => answer.model(scan)?,
@@ -49,7 +52,9 @@ pub(crate) fn read(event: &Event<'_>, answer: &mut Answer) -> Result<Reading, Ma
                 Ok(())
             })?,
             b"usage" => usage = Report::read(scan)?,
-            b"error" => answer.error(scan)?,
+            b"error" => {
+                answer.error(scan)?;
+            }
             _ => scan.skip()?,
         }
         Ok(())
@@ -70,13 +75,36 @@ pub(crate) fn read(event: &Event<'_>, answer: &mut Answer) -> Result<Reading, Ma
     if answer.error.is_some() {
         answer.finish.get_or_insert(FinishReason::Error);
     }
-    Ok(Reading {
-        carried: if kind == Type::BlockDelta {
-            carried
-        } else {
-            Carried::Nothing
-        },
-        usage_only: false,
+    Ok(Reading::of(match kind {
+        Type::BlockDelta => carried,
+        Type::BlockStart => begun,
+        _ => Carried::Nothing,
+    }))
+}
+
+/// What the beginning of a block carries: a tool's name is generated; a text that is not empty is one that
+/// the server had held back.
+fn block(scan: &mut Scan<'_>) -> Result<Carried, Malformed> {
+    let (mut tool, mut text, mut thinking) = (false, false, false);
+    scan.object(|key, scan| {
+        match key {
+            b"type" => {
+                tool = scan
+                    .string_or_skip()?
+                    .is_some_and(|word| word.0.ends_with(b"tool_use"));
+            }
+            b"text" => text = is_filled(scan)?,
+            b"thinking" => thinking = is_filled(scan)?,
+            _ => scan.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(if tool || text {
+        Carried::Output
+    } else if thinking {
+        Carried::Hidden
+    } else {
+        Carried::Nothing
     })
 }
 
@@ -86,6 +114,7 @@ impl Type {
     fn of(word: &[u8]) -> Self {
         match word {
             b"message_start" => Self::MessageStart,
+            b"content_block_start" => Self::BlockStart,
             b"content_block_delta" => Self::BlockDelta,
             b"message_delta" => Self::MessageDelta,
             b"message_stop" => Self::MessageStop,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use record::Dialect;
+
 use crate::dialect::{Answer, ollama};
 use crate::json::{Kind, Malformed, Raw, Scan};
 use crate::usage::Report;
@@ -10,20 +12,39 @@ use crate::usage::Report;
 ///
 /// # Errors
 /// [`Malformed`] when the body is not a JSON object; what was read before stays.
-pub(crate) fn read_body(text: &[u8], answer: &mut Answer) -> Result<(), Malformed> {
+pub(crate) fn read_body(dialect: Dialect, text: &[u8], answer: &mut Answer) -> Result<(), Malformed> {
+    let mut scan = Scan::new(text);
+    if dialect == Dialect::Json && scan.kind()? == Kind::Array {
+        // text-embeddings-inference answers a rerank with a bare list.
+        return scan.skip();
+    }
     let mut totals = ollama::Totals::default();
-    let walked = Scan::new(text).object(|key, scan| {
+    let mut flat_error = false;
+    let walked = scan.object(|key, scan| {
         if key.starts_with(b"eval_") || key.starts_with(b"prompt_eval_") {
             return totals.field(key, scan);
         }
-        field(key, scan, answer)
+        if key == b"object" {
+            flat_error |= scan.string_or_skip()?.is_some_and(|object| object.0 == b"error");
+            return Ok(());
+        }
+        field(dialect, key, scan, answer)
     });
     totals.finish(answer);
+    if flat_error {
+        // Old vLLM: `{"object":"error","message":...}`.
+        answer.error(&mut Scan::new(text))?;
+    }
     walked
 }
 
 /// Reads one field of a body, or of the `response` object of a terminal event.
-pub(crate) fn field(key: &[u8], scan: &mut Scan<'_>, answer: &mut Answer) -> Result<(), Malformed> {
+pub(crate) fn field(
+    dialect: Dialect,
+    key: &[u8],
+    scan: &mut Scan<'_>,
+    answer: &mut Answer,
+) -> Result<(), Malformed> {
     match key {
         b"model" => answer.model(scan)?,
         b"usage" => {
@@ -32,17 +53,51 @@ pub(crate) fn field(key: &[u8], scan: &mut Scan<'_>, answer: &mut Answer) -> Res
             }
         }
         b"choices" if scan.kind()? == Kind::Array => choices(scan, answer)?,
-        b"stop_reason" | b"done_reason" | b"status" => {
+        b"stop_reason" | b"done_reason" => {
             if let Some(word) = scan.string_or_skip()? {
                 answer.finished(0, word);
             }
         }
-        b"error" => answer.error(scan)?,
+        // A response that runs in the background has not ended; one that is incomplete says why in
+        // `incomplete_details`, which stands before or behind.
+        b"status" if dialect == Dialect::OpenaiResponses => {
+            if let Some(word) = scan.string_or_skip()?
+                && matches!(word.0, b"completed" | b"incomplete" | b"failed" | b"cancelled")
+                && answer.finish.is_none()
+            {
+                answer.finished(0, word);
+            }
+        }
+        b"incomplete_details" if dialect == Dialect::OpenaiResponses => {
+            if let Some(word) = reason(scan)? {
+                answer.finished(0, word);
+            }
+        }
+        b"error" => {
+            answer.error(scan)?;
+        }
+        b"error_type" => answer.error_type(scan)?,
         b"timings" => timings(scan, answer)?,
         b"metrics" => metrics(scan, answer)?,
         _ => scan.skip()?,
     }
     Ok(())
+}
+
+/// The reason in an `incomplete_details` object.
+pub(crate) fn reason<'a>(scan: &mut Scan<'a>) -> Result<Option<Raw<'a>>, Malformed> {
+    if scan.kind()? != Kind::Object {
+        return scan.skip().map(|()| None);
+    }
+    let mut reason = None;
+    scan.object(|key, scan| {
+        match key {
+            b"reason" => reason = scan.string_or_skip()?,
+            _ => scan.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(reason)
 }
 
 fn choices(scan: &mut Scan<'_>, answer: &mut Answer) -> Result<(), Malformed> {
@@ -80,16 +135,14 @@ pub(crate) fn timings(scan: &mut Scan<'_>, answer: &mut Answer) -> Result<(), Ma
             b"prompt_n" => computed = scan.count_or_skip()?,
             b"predicted_n" => predicted = scan.count_or_skip()?,
             b"prompt_ms" => engine.ttft = scan.float_or_skip()?.and_then(span_of_ms),
-            b"predicted_per_second" => engine.tokens_per_second = scan.float_or_skip()?,
+            b"predicted_per_second" => engine.tokens_per_second = scan.float_or_skip()?.filter(is_real),
             b"draft_n" => drafted = scan.float_or_skip()?,
             b"draft_n_accepted" => accepted = scan.float_or_skip()?,
             _ => scan.skip()?,
         }
         Ok(())
     })?;
-    if let (Some(accepted), Some(drafted)) = (accepted, drafted.filter(|drafted| *drafted > 0.0)) {
-        engine.spec_accept_rate = Some(accepted / drafted);
-    }
+    engine.spec_accept_rate = rate(accepted, drafted).or(engine.spec_accept_rate);
     answer
         .tally
         .timings(Report::from_timings(computed, cached, predicted));
@@ -106,18 +159,41 @@ pub(crate) fn metrics(scan: &mut Scan<'_>, answer: &mut Answer) -> Result<(), Ma
         match key {
             b"queue_time_ms" => engine.queue = scan.float_or_skip()?.and_then(span_of_ms),
             b"time_to_first_token_ms" => engine.ttft = scan.float_or_skip()?.and_then(span_of_ms),
-            b"tokens_per_second" => engine.tokens_per_second = scan.float_or_skip()?,
-            b"speculative_decoding" if scan.kind()? == Kind::Object => scan.object(|key, scan| {
-                match key {
-                    b"draft_acceptance_rate" => engine.spec_accept_rate = scan.float_or_skip()?,
-                    _ => scan.skip()?,
-                }
-                Ok(())
-            })?,
+            b"tokens_per_second" => engine.tokens_per_second = scan.float_or_skip()?.filter(is_real),
+            b"speculative_decoding" if scan.kind()? == Kind::Object => {
+                engine.spec_accept_rate = speculation(scan)?.or(engine.spec_accept_rate);
+            }
             _ => scan.skip()?,
         }
         Ok(())
     })
+}
+
+/// vLLM's `speculative_decoding`: the rate, or the counts that make it.
+fn speculation(scan: &mut Scan<'_>) -> Result<Option<f64>, Malformed> {
+    let (mut given, mut drafted, mut accepted) = (None, None, None);
+    scan.object(|key, scan| {
+        match key {
+            b"draft_acceptance_rate" => given = scan.float_or_skip()?,
+            b"num_draft_tokens" => drafted = scan.float_or_skip()?,
+            b"num_accepted_tokens" => accepted = scan.float_or_skip()?,
+            _ => scan.skip()?,
+        }
+        Ok(())
+    })?;
+    let given = given.filter(|rate| (0.0..=1.0).contains(rate));
+    Ok(given.or_else(|| rate(accepted, drafted)))
+}
+
+/// A share between 0 and 1; without a whole there is none.
+fn rate(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
+    let share = part? / whole.filter(|whole| *whole > 0.0)?;
+    (0.0..=1.0).contains(&share).then_some(share)
+}
+
+/// A JSON number may be larger than any float.
+fn is_real(number: &f64) -> bool {
+    number.is_finite() && *number >= 0.0
 }
 
 fn span_of_ms(ms: f64) -> Option<Duration> {

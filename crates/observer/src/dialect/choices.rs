@@ -3,55 +3,38 @@
 //! The field rules follow vLLM's `chat_completion/serving.py`, SGLang, llama.cpp, TGI and LMDeploy: a role is
 //! not a token, reasoning is one, and a filled payload is what counts, not the presence of a key.
 
+mod choice;
+mod member;
+mod template;
+
 use crate::clock::Carried;
-use crate::dialect::{Answer, Reading, is_filled};
-use crate::json::{Kind, Malformed, Raw, Scan, string_end};
+use crate::dialect::{Answer, Reading, UsagePart, body};
+use crate::json::{Kind, Malformed, Scan};
+use crate::sse::Event;
 use crate::usage::Report;
 
-use super::body;
-
-/// Longest event that serves as a template. Why this number: ids, a model name of 256 bytes and one token
-/// fit.
-const TEMPLATE_LEN_MAX: usize = 1_024;
+use choice::{Choice, Text};
+pub(crate) use member::Member;
+use template::Template;
 
 /// Reads events whose payload stands in `choices`.
 #[derive(Debug)]
 pub(crate) struct Choices {
-    /// In chat, a delta with an empty content and no role is a token that decodes to no text.
-    chat: bool,
+    form: Form,
     /// One choice was asked for: a count in its finish chunk is the count of the whole answer.
     single: bool,
     template: Option<Template>,
 }
 
-/// The last event that carried nothing but one text: what stood before the text and behind it.
-///
-/// The token events of a stream differ in their text alone (same id, model, creation time). An event with the
-/// same beginning and the same end, and a whole JSON string in between, means the same: two comparisons
-/// replace the walk.
-#[derive(Debug)]
-struct Template {
-    before: Vec<u8>,
-    behind: Vec<u8>,
-    carried: Carried,
-}
-
-/// Where in the event a text that carries a token stands.
-#[derive(Clone, Copy, Debug)]
-struct Text {
-    start: usize,
-    end: usize,
-}
-
-/// What one choice of an event said.
-#[derive(Debug, Default)]
-struct Choice<'a> {
-    index: u64,
-    carried: Carried,
-    has_role: bool,
-    empty_content: bool,
-    finish: Option<Raw<'a>>,
-    text: Option<Text>,
+/// Which of the dialects it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Form {
+    /// A delta with an empty content and no role is a token that decodes to no text.
+    Chat,
+    /// Servers write `"usage":null` into every chunk that has none (vLLM and SGLang write these chunks with
+    /// all fields).
+    Text,
+    Audio,
 }
 
 /// What one event said, over all its choices.
@@ -64,7 +47,13 @@ struct Chunk {
     has_choices: bool,
     finished: bool,
     usage: Option<Report>,
+    /// Where the usage object stands in the event.
+    usage_at: Option<(usize, usize)>,
     error: bool,
+    /// The event itself is an error object.
+    flat_error: bool,
+    /// A notice about the prefill: it has a delta and carries no token.
+    progress: bool,
     /// It said something that is kept: it is no template.
     kept: bool,
     text: Option<Text>,
@@ -73,23 +62,21 @@ struct Chunk {
 // === impl Choices ===
 
 impl Choices {
-    pub(crate) const fn new(chat: bool, single: bool) -> Self {
+    pub(crate) const fn new(form: Form, single: bool) -> Self {
         Self {
-            chat,
+            form,
             single,
             template: None,
         }
     }
 
     #[inline]
-    pub(crate) fn read(&mut self, data: &[u8], answer: &mut Answer) -> Result<Reading, Malformed> {
+    pub(crate) fn read(&mut self, event: &Event<'_>, answer: &mut Answer) -> Result<Reading, Malformed> {
+        let data = event.data;
         if let Some(template) = &self.template
-            && template.fits(data)
+            && let Some(carried) = template.fits(data)
         {
-            return Ok(Reading {
-                carried: template.carried,
-                usage_only: false,
-            });
+            return Ok(Reading::of(carried));
         }
         // Some servers put a space behind it.
         if data.trim_ascii() == b"[DONE]" {
@@ -97,44 +84,27 @@ impl Choices {
             return Ok(Reading::default());
         }
         let mut chunk = Chunk::default();
-        let chat = self.chat;
+        let form = self.form;
         let mut scan = Scan::new(data);
-        scan.object(|key, scan| chunk.field(key, scan, chat, answer))?;
-        if data.len() <= TEMPLATE_LEN_MAX && scan.at_end() {
-            self.learn(data, &chunk);
+        let walked = scan.object(|key, scan| chunk.field(key, scan, form, answer));
+        if let Err(malformed) = walked {
+            // SGLang puts events of other kinds into a chat stream (`event: sglext_ids`).
+            let foreign = !event.name.is_empty() && !matches!(event.name, b"message" | b"error");
+            return if foreign {
+                Ok(Reading::default())
+            } else {
+                Err(malformed)
+            };
         }
-        Ok(chunk.finish(self.single, answer))
-    }
-
-    fn learn(&mut self, data: &[u8], chunk: &Chunk) {
-        let plain = chunk.choices == 1 && !chunk.finished && !chunk.kept && chunk.usage.is_none();
-        let Some(Text { start, end }) = chunk.text.filter(|_| plain) else {
-            return;
-        };
-        if let (Some(before), Some(behind)) = (data.get(..start), data.get(end..)) {
-            self.template = Some(Template {
-                before: before.to_vec(),
-                behind: behind.to_vec(),
-                carried: chunk.carried,
-            });
+        if scan.at_end() && chunk.is_plain() {
+            self.template = chunk
+                .text
+                .and_then(|text| Template::new(data, text, chunk.carried));
         }
-    }
-}
-
-// === impl Template ===
-
-impl Template {
-    /// Whether an event is like this one but for a text that is not empty.
-    #[inline]
-    fn fits(&self, data: &[u8]) -> bool {
-        let Some(text) = data.strip_prefix(self.before.as_slice()) else {
-            return false;
-        };
-        let Some(len) = text.len().checked_sub(self.behind.len()).filter(|len| *len > 0) else {
-            return false;
-        };
-        // `behind` begins with the closing quote: the string must end exactly there.
-        text.ends_with(&self.behind) && string_end(text, 0) == Some(len)
+        if chunk.flat_error {
+            answer.error(&mut Scan::new(data))?;
+        }
+        Ok(chunk.finish(self, data, answer))
     }
 }
 
@@ -145,48 +115,82 @@ impl Chunk {
         &mut self,
         key: &[u8],
         scan: &mut Scan<'_>,
-        chat: bool,
+        form: Form,
         answer: &mut Answer,
     ) -> Result<(), Malformed> {
         match key {
-            b"choices" => self.choices(scan, chat, answer),
-            b"model" if answer.model.is_none() => answer.model(scan),
+            b"choices" => self.choices(scan, form, answer)?,
+            b"model" if answer.model.is_none() => answer.model(scan)?,
             b"usage" => {
+                scan.kind()?;
+                let start = scan.at();
                 self.usage = Report::read(scan)?;
-                Ok(())
+                self.usage_at = self.usage.map(|_| (start, scan.at()));
             }
             b"error" => {
-                let before = answer.error.take();
-                answer.error(scan)?;
-                self.error |= answer.error.is_some();
+                self.error |= answer.error(scan)?;
                 self.kept = true;
-                if answer.error.is_none() {
-                    answer.error = before;
-                }
-                Ok(())
             }
+            // TGI names the class beside the message.
+            b"error_type" => answer.error_type(scan)?,
+            // Old vLLM: `{"object":"error","message":...}` without an `error` field.
             b"object" => {
-                // Old vLLM: `{"object":"error","message":...}` without an `error` field.
-                if scan.string_or_skip()?.is_some_and(|object| object.0 == b"error") {
-                    answer.error.get_or_insert_with(|| "error".into());
-                    self.kept = true;
-                }
-                Ok(())
+                self.flat_error = scan.string_or_skip()?.is_some_and(|object| object.0 == b"error");
+                self.kept |= self.flat_error;
             }
-            b"timings" | b"metrics" => {
+            b"timings" => {
                 self.kept = true;
-                if key == b"timings" {
-                    body::timings(scan, answer)
-                } else {
-                    body::metrics(scan, answer)
+                body::timings(scan, answer)?;
+            }
+            b"metrics" => {
+                self.kept = true;
+                body::metrics(scan, answer)?;
+            }
+            b"x_groq" => self.groq(scan)?,
+            b"prompt_progress" => {
+                self.progress = true;
+                scan.skip()?;
+            }
+            b"type" if form == Form::Audio => self.transcript(scan, answer)?,
+            b"delta" if form == Form::Audio => {
+                if scan.string_or_skip()?.is_some_and(|text| !text.is_empty()) {
+                    self.carried = Carried::Output;
                 }
             }
-            _ => scan.skip(),
+            _ => scan.skip()?,
         }
+        Ok(())
+    }
+
+    /// Groq puts the usage of the whole answer into an object of its own.
+    fn groq(&mut self, scan: &mut Scan<'_>) -> Result<(), Malformed> {
+        if scan.kind()? != Kind::Object {
+            return scan.skip();
+        }
+        scan.object(|key, scan| {
+            match key {
+                b"usage" => self.usage = Report::read(scan)?.map(Report::about_all).or(self.usage),
+                _ => scan.skip()?,
+            }
+            Ok(())
+        })
+    }
+
+    /// OpenAI's own transcription stream has typed events and no `[DONE]`:
+    /// <https://platform.openai.com/docs/api-reference/audio/transcript-text-done-event>.
+    fn transcript(&mut self, scan: &mut Scan<'_>, answer: &mut Answer) -> Result<(), Malformed> {
+        if scan
+            .string_or_skip()?
+            .is_some_and(|word| word.0 == b"transcript.text.done")
+        {
+            answer.terminal = true;
+            self.kept = true;
+        }
+        Ok(())
     }
 
     #[inline]
-    fn choices(&mut self, scan: &mut Scan<'_>, chat: bool, answer: &mut Answer) -> Result<(), Malformed> {
+    fn choices(&mut self, scan: &mut Scan<'_>, form: Form, answer: &mut Answer) -> Result<(), Malformed> {
         if scan.kind()? != Kind::Array {
             return scan.skip();
         }
@@ -195,7 +199,8 @@ impl Chunk {
             let choice = Choice::read(scan)?;
             self.choices += 1;
             self.choice = (self.choices == 1).then_some(choice.index);
-            let silent = chat && choice.empty_content && !choice.has_role && choice.finish.is_none();
+            let silent =
+                form == Form::Chat && choice.empty_content && !choice.has_role && choice.finish.is_none();
             let carried = if silent {
                 choice.carried.max(Carried::Hidden)
             } else {
@@ -203,6 +208,11 @@ impl Chunk {
             };
             self.carried = self.carried.max(carried);
             self.text = choice.text;
+            if let Some(report) = choice.usage {
+                // Moonshot counts a choice inside of it.
+                answer.tally.running(choice.index, report);
+                self.kept = true;
+            }
             if let Some(word) = choice.finish {
                 self.finished = true;
                 answer.finished(choice.index, word);
@@ -211,104 +221,40 @@ impl Chunk {
         })
     }
 
-    fn finish(self, single: bool, answer: &mut Answer) -> Reading {
+    /// Whether it said nothing but one text.
+    fn is_plain(&self) -> bool {
+        self.choices == 1 && !self.finished && !self.kept && !self.progress && self.usage.is_none()
+    }
+
+    fn finish(self, reader: &Choices, data: &[u8], answer: &mut Answer) -> Reading {
         let empty = self.has_choices && self.choices == 0;
-        let usage_only = empty && self.usage.is_some() && !self.error;
         if let Some(report) = self.usage {
-            match self.choice {
+            match self.choice.filter(|_| !report.is_about_all()) {
                 // Usage beside a choice counts that choice so far (vLLM's continuous_usage_stats); without a
                 // choice, all.
                 Some(choice) => answer.tally.running(choice, report),
                 None => answer.tally.whole(report),
             }
-            if self.finished && single && self.choice.is_some() {
+            if self.finished && reader.single && self.choice.is_some() {
                 // Servers that report only once put the count into the finish chunk.
                 answer.tally.whole(report);
             }
         }
-        Reading {
-            carried: self.carried,
-            usage_only,
-        }
-    }
-}
-
-// === impl Choice ===
-
-impl<'a> Choice<'a> {
-    #[inline]
-    fn read(scan: &mut Scan<'a>) -> Result<Self, Malformed> {
-        let mut choice = Self::default();
-        // The scanner inside the closure has the same text, so raw strings outlive the walk.
-        let mut finish = None;
-        scan.object(|key, scan| {
-            match key {
-                b"index" => choice.index = scan.count_or_skip()?.unwrap_or(0),
-                b"delta" if scan.kind()? == Kind::Object => {
-                    scan.object(|key, scan| choice.delta(key, scan))?;
-                }
-                b"text" => {
-                    if choice.has_text(scan)? {
-                        choice.carried = Carried::Output;
-                    }
-                }
-                b"finish_reason" => finish = scan.string_or_skip()?,
-                _ => scan.skip()?,
+        let usage = match self.usage_at {
+            Some(_) if empty && !self.error => UsagePart::Chunk,
+            Some((start, end)) if self.choices > 0 => {
+                member::place(data, start..end, reader.form == Form::Text)
+                    .map_or(UsagePart::Nothing, UsagePart::Member)
             }
-            Ok(())
-        })?;
-        choice.finish = finish;
-        Ok(choice)
-    }
-
-    /// Whether a value carries a token; remembers where, when it is a string.
-    #[inline]
-    fn has_text(&mut self, scan: &mut Scan<'_>) -> Result<bool, Malformed> {
-        if scan.kind()? != Kind::String {
-            return is_filled(scan);
-        }
-        let start = scan.at() + 1;
-        let filled = !scan.string()?.is_empty();
-        if filled {
-            self.text = Some(Text {
-                start,
-                end: scan.at() - 1,
-            });
-        }
-        Ok(filled)
-    }
-
-    #[inline]
-    fn delta(&mut self, key: &[u8], scan: &mut Scan<'_>) -> Result<(), Malformed> {
-        let carried = match key {
-            b"content" => {
-                if scan.kind()? == Kind::Null {
-                    return scan.skip();
-                }
-                if self.has_text(scan)? {
-                    Carried::Output
-                } else {
-                    self.empty_content = true;
-                    Carried::Nothing
-                }
-            }
-            b"reasoning_content" | b"reasoning" | b"reasoning_details" if self.has_text(scan)? => {
-                Carried::Hidden
-            }
-            b"tool_calls" | b"function_call" | b"refusal" | b"audio" if is_filled(scan)? => Carried::Output,
-            b"reasoning_content" | b"reasoning" | b"reasoning_details" | b"tool_calls" | b"function_call"
-            | b"refusal" | b"audio" => Carried::Nothing,
-            b"role" => {
-                self.has_role = true;
-                scan.skip()?;
-                Carried::Nothing
-            }
-            _ => {
-                scan.skip()?;
-                Carried::Nothing
-            }
+            _ => UsagePart::Nothing,
         };
-        self.carried = self.carried.max(carried);
-        Ok(())
+        Reading {
+            carried: if self.progress {
+                Carried::Nothing
+            } else {
+                self.carried
+            },
+            usage,
+        }
     }
 }

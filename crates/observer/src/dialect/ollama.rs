@@ -33,7 +33,9 @@ pub(crate) fn read(data: &[u8], answer: &mut Answer) -> Result<Reading, Malforme
             b"response" | b"thinking" => payload(key, scan, &mut carried)?,
             b"done" => done = scan.bool_or_skip()? == Some(true),
             b"done_reason" => reason = scan.string_or_skip()?,
-            b"error" => answer.error(scan)?,
+            b"error" => {
+                answer.error(scan)?;
+            }
             _ => totals.field(key, scan)?,
         }
         Ok(())
@@ -45,10 +47,7 @@ pub(crate) fn read(data: &[u8], answer: &mut Answer) -> Result<Reading, Malforme
         }
         totals.finish(answer);
     }
-    Ok(Reading {
-        carried,
-        usage_only: false,
-    })
+    Ok(Reading::of(carried))
 }
 
 fn payload(key: &[u8], scan: &mut Scan<'_>, carried: &mut Carried) -> Result<(), Malformed> {

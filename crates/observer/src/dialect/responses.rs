@@ -4,6 +4,8 @@
 //! `responses/serving.py`), so the first event is no token; usage stands in the terminal event; there is no
 //! `[DONE]`.
 
+use record::Dialect;
+
 use crate::clock::Carried;
 use crate::dialect::{Answer, Reading, is_filled};
 use crate::json::{Kind, Malformed, Raw, Scan};
@@ -24,40 +26,41 @@ enum Type {
 pub(crate) fn read(event: &Event<'_>, answer: &mut Answer) -> Result<Reading, Malformed> {
     let mut scan = Scan::new(event.data);
     let mut kind = Type::of(event.name);
-    let mut filled = false;
+    let (mut filled, mut error, mut reason) = (false, false, None);
     scan.object(|key, scan| {
         match key {
             b"type" => kind = scan.string_or_skip()?.map_or(kind, |word| Type::of(word.0)),
             b"delta" => filled = is_filled(scan)?,
             b"response" if scan.kind()? == Kind::Object => {
-                scan.object(|key, scan| match key {
-                    // The status of a running response is not an end.
-                    b"status" => scan.skip(),
-                    _ => body::field(key, scan, answer),
+                scan.object(|key, scan| {
+                    match key {
+                        // The status of a running response is not an end.
+                        b"status" => scan.skip()?,
+                        b"incomplete_details" => reason = body::reason(scan)?,
+                        _ => body::field(Dialect::OpenaiResponses, key, scan, answer)?,
+                    }
+                    Ok(())
                 })?;
             }
             // vLLM reports an error in mid-stream as an event without a type.
-            b"error" => answer.error(scan)?,
+            b"error" => error = answer.error(scan)?,
+            b"timings" => body::timings(scan, answer)?,
             _ => scan.skip()?,
         }
         Ok(())
     })?;
     match kind {
-        Type::Delta(carried) if filled => {
-            return Ok(Reading {
-                carried,
-                usage_only: false,
-            });
-        }
+        Type::Delta(carried) if filled => return Ok(Reading::of(carried)),
         Type::End(word) => {
             answer.terminal = true;
-            answer.finished(0, Raw(word));
+            answer.finished(0, reason.filter(|_| word == b"incomplete").unwrap_or(Raw(word)));
             if word == b"failed" {
                 answer.error.get_or_insert_with(|| "error".into());
             }
         }
-        Type::Error => {
-            answer.error.get_or_insert_with(|| "error".into());
+        // The event itself is the error: its class stands beside its message as `code`.
+        Type::Error if !error => {
+            answer.error(&mut Scan::new(event.data))?;
         }
         _ => {}
     }
@@ -74,13 +77,17 @@ impl Type {
             | b"response.function_call_arguments.delta"
             | b"response.custom_tool_call_input.delta"
             | b"response.mcp_call_arguments.delta"
-            | b"response.audio.delta" => Self::Delta(Carried::Output),
-            b"response.reasoning_text.delta" | b"response.reasoning_summary_text.delta" => {
-                Self::Delta(Carried::Hidden)
-            }
+            | b"response.code_interpreter_call_code.delta"
+            | b"response.audio.delta"
+            | b"response.output_audio.delta" => Self::Delta(Carried::Output),
+            b"response.reasoning_text.delta"
+            | b"response.reasoning_summary_text.delta"
+            | b"response.reasoning.delta"
+            | b"response.reasoning_summary.delta" => Self::Delta(Carried::Hidden),
             b"response.completed" => Self::End(b"completed"),
             b"response.incomplete" => Self::End(b"incomplete"),
             b"response.failed" => Self::End(b"failed"),
+            b"response.cancelled" => Self::End(b"cancelled"),
             b"error" => Self::Error,
             _ => Self::Other,
         }

@@ -22,10 +22,13 @@ pub(super) fn kind(dialect: Dialect, choices: u32, strip_usage: bool) -> StreamK
         Framing::Sse
     };
     StreamKind {
-        dialect,
-        framing,
         choices,
-        strip_usage,
+        strip: if strip_usage {
+            UsageStrip::Chunk
+        } else {
+            UsageStrip::Nothing
+        },
+        ..StreamKind::new(dialect, framing)
     }
 }
 
@@ -207,7 +210,7 @@ pub(super) fn facts(seen: &Observation) -> String {
         seen.terminal,
         seen.engine,
         seen.flags,
-        record::Usage {
+        Usage {
             arrivals: None,
             ..seen.usage
         }

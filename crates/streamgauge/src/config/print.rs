@@ -113,6 +113,7 @@ fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
     let usage = match pool.usage {
         UsageMode::Inject => "inject",
         UsageMode::Passthrough => "passthrough",
+        UsageMode::Continuous => "continuous",
     };
     mapping([
         ("name", text(&pool.name)),

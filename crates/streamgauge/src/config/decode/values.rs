@@ -68,8 +68,9 @@ pub(super) fn usage_mode(text: &str) -> Result<UsageMode, String> {
     match text {
         "inject" => Ok(UsageMode::Inject),
         "passthrough" => Ok(UsageMode::Passthrough),
+        "continuous" => Ok(UsageMode::Continuous),
         _ => Err(format!(
-            "`{text}` is not a usage mode; write inject or passthrough"
+            "`{text}` is not a usage mode; write inject, passthrough or continuous"
         )),
     }
 }

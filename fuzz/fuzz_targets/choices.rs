@@ -1,0 +1,5 @@
+//! Feeds [`fuzz::checks::choices`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::checks::choices(input));
