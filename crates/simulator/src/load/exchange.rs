@@ -110,6 +110,7 @@ impl Line {
         let mut seen = Seen {
             id: request.id.clone(),
             end: End::Broken,
+            late: Duration::ZERO,
             status: None,
             ttfb: None,
             ttft: None,
@@ -225,6 +226,7 @@ async fn run(
     started: Instant,
     leave: Leave,
 ) -> (Seen, Option<Line>) {
+    let late = clock::now().saturating_duration_since(started);
     loop {
         let mut current = match line.take() {
             Some(kept) if !kept.is_stale() => kept,
@@ -234,7 +236,10 @@ async fn run(
             },
         };
         match current.attempt(request, started, leave).await {
-            Try::Ended { seen, reusable } => return (seen, reusable.then_some(current)),
+            Try::Ended { mut seen, reusable } => {
+                seen.late = late;
+                return (seen, reusable.then_some(current));
+            }
             Try::Stale => {}
         }
     }
@@ -244,6 +249,7 @@ fn unseen(request: &Outgoing, end: End, started: Instant) -> Seen {
     Seen {
         id: request.id.clone(),
         end,
+        late: Duration::ZERO,
         status: None,
         ttfb: None,
         ttft: None,

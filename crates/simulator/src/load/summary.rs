@@ -12,6 +12,8 @@ use record::units::{count_f64, duration_ms};
 pub(crate) struct Seen {
     pub(crate) id: String,
     pub(crate) end: End,
+    /// From the planned moment to the one at which the client began to send.
+    pub(crate) late: Duration,
     pub(crate) status: Option<u16>,
     /// To the first byte of the answer.
     pub(crate) ttfb: Option<Duration>,
@@ -75,7 +77,7 @@ pub struct Summary {
     e2e: Histogram<u64>,
 }
 
-/// One streamed answer by its client's clock.
+/// One streamed answer by its client's clock, from the moment at which it began to send.
 #[derive(Clone, Debug)]
 pub struct Timed {
     /// Its `x-request-id`.
@@ -219,10 +221,10 @@ impl Summary {
             let gaps = u32::try_from(seen.gaps.len()).unwrap_or(u32::MAX);
             self.times.push(Timed {
                 id: seen.id.clone(),
-                ttft,
+                ttft: ttft.saturating_sub(seen.late),
                 gaps: gaps.into(),
                 itl_mean: seen.gaps.iter().sum::<Duration>().checked_div(gaps),
-                e2e: seen.e2e,
+                e2e: seen.e2e.saturating_sub(seen.late),
             });
         }
         if keep.ids {
@@ -315,6 +317,7 @@ mod tests {
         Seen {
             id: format!("r{ms}"),
             end,
+            late: Duration::ZERO,
             status,
             ttfb: None,
             ttft: None,
