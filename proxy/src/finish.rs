@@ -12,27 +12,19 @@ use crate::slo::{Goals, Verdict};
 const STALL_SHARE: u32 = 10;
 
 /// Finishes records, one after the other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Finisher {
-    goals: Goals,
     estimates: Estimates,
 }
 
 // === impl Finisher ===
 
 impl Finisher {
-    pub(crate) fn new(goals: Goals) -> Self {
-        Self {
-            goals,
-            estimates: Estimates::default(),
-        }
-    }
-
     /// Completes a record and says how it stands to the goals.
-    pub(crate) fn finish(&mut self, record: &mut MetricRecord) -> Verdict {
+    pub(crate) fn finish(&mut self, record: &mut MetricRecord, goals: &Goals) -> Verdict {
         take_back_stalled(record);
         self.estimates.settle(record);
-        let verdict = self.goals.judge(record);
+        let verdict = goals.judge(record);
         record.good = verdict.all;
         verdict
     }
@@ -72,7 +64,7 @@ mod tests {
                 tpot: Some(5 * MS),
                 ..Goals::default()
             };
-            let verdict = Finisher::new(goals).finish(&mut record);
+            let verdict = Finisher::default().finish(&mut record, &goals);
             assert_eq!(record.flags.contains(Flags::SLOW_CLIENT), slow, "{stall:?}");
             assert_eq!(record.times.tpot.is_none(), slow, "{stall:?}");
             assert_eq!(
@@ -87,7 +79,7 @@ mod tests {
     #[test]
     fn without_goals_good_is_unknown() {
         let mut record = record("m", Outcome::Success);
-        Finisher::new(Goals::default()).finish(&mut record);
+        Finisher::default().finish(&mut record, &Goals::default());
         assert_eq!(record.good, None);
     }
 }

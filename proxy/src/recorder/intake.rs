@@ -45,7 +45,7 @@ impl Intake {
         let bytes_max = shared.settings().overflow;
         Self {
             bytes_max,
-            finisher: Finisher::new(shared.settings().slo),
+            finisher: Finisher::default(),
             shared,
             records,
             backlog: Backlog::new(bytes_max),
@@ -84,8 +84,9 @@ impl Intake {
 
     /// Empties the channel. Bounded by its length, so that it ends however fast requests end.
     pub(super) fn take(&mut self) {
+        let goals = self.shared.settings().slo;
         for mut held in self.records.try_iter().take(QUEUE_LEN_MAX) {
-            let verdict = self.finisher.finish(&mut held.record);
+            let verdict = self.finisher.finish(&mut held.record, &goals);
             self.shared.telemetry.observe(&held.record, verdict);
             if self.backlog.push(held).is_some() {
                 self.shared.telemetry.pipeline.books.give_up(Dropped::Overflow, 1);
