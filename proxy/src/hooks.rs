@@ -277,7 +277,7 @@ impl Hooks {
         ctx.tracked.uploaded = Some(read);
         let content_type = session.req_header().headers.get(header::CONTENT_TYPE);
         let content_type = content_type.map_or(&b""[..], |value| value.as_bytes());
-        let looked = upload::look(ctx, route.endpoint, content_type, &self.shared.fleet);
+        let looked = upload::look(ctx, route.endpoint, content_type, &self.shared);
         ctx.tracked.overhead += clock::now().saturating_duration_since(read);
         Ok(looked)
     }

@@ -17,7 +17,7 @@ mod secret;
 mod settings;
 mod tags;
 
-pub(crate) use identifier::Identifier;
+pub(crate) use identifier::{Identifier, Wish};
 pub use secret::{SECRET_LEN_MIN, Secret, SecretError};
 pub use settings::{IdentitySettings, KeyMatch, NamedKey, OriginMode, SecretSource, TagSource, UserMode};
 pub use tags::header_may_be_a_tag;

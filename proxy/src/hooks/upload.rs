@@ -4,6 +4,7 @@
 //! overflows (cloudflare/pingora#575). So the buffer is armed for the tail only: there is then always
 //! something to replay, never too much, and `request_body_filter` puts the whole body in its place.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,11 +13,15 @@ use observer::{BodyError, End, RequestFacts, UsageWanted};
 use pingora::prelude::{Error, Result, Session};
 use record::{Endpoint, Flags};
 
-use crate::fleet::Fleet;
 use crate::hooks::answer::Refusal;
 use crate::hooks::context::Ctx;
+use crate::identity::Wish;
 use crate::routes::{self, BodyForm};
 use crate::settings::{Limits, UsageMode};
+use crate::shared::Shared;
+
+/// Longest id of a user or a session that is read from a body.
+const CLAIM_LEN_MAX: usize = 1_024;
 
 /// What Pingora's retry buffer holds (`BODY_BUF_LIMIT` in pingora-core 0.9.1); a read is never longer.
 const TAIL_LEN: u64 = 64 * 1024;
@@ -95,8 +100,9 @@ pub(crate) fn look(
     ctx: &mut Ctx,
     endpoint: Endpoint,
     content_type: &[u8],
-    fleet: &Fleet,
+    shared: &Shared,
 ) -> std::result::Result<(), Refusal> {
+    let fleet = &shared.fleet;
     let form = routes::body_form(endpoint);
     let Some(body) = ctx.body.get().filter(|_| form != BodyForm::Unread).cloned() else {
         ctx.serve_by(fleet.first());
@@ -122,6 +128,13 @@ pub(crate) fn look(
                 ctx.body.set(asked.splice.apply(&body).into());
                 ctx.strip = asked.strip;
             }
+            let text = |place: &Option<Range<usize>>| facts.text(&body, place.as_ref()?, CLAIM_LEN_MAX);
+            let (user, session) = (text(&facts.claims.user), text(&facts.claims.session));
+            let wish = Wish {
+                user: user.as_deref().map(str::as_bytes),
+                session: session.as_deref().map(str::as_bytes),
+            };
+            shared.identifier.load().body(&mut ctx.tracked.identity, wish);
             ctx.tracked.facts = facts;
             Ok(())
         }

@@ -240,6 +240,42 @@ async fn what_is_not_reported_is_estimated_and_kept_apart() {
 }
 
 #[tokio::test]
+async fn with_running_counts_a_client_that_leaves_has_an_exact_count() {
+    let replica = replica(Duration::from_millis(1)).await;
+    let up = start(&[replica.url()], "pools: [{usage: continuous}]").await;
+    let mut client = Client::connect(&up.proxy).await;
+    client.send(request(CHAT, "left", SILENT)).await;
+    client.until("\"content\":\" ").await;
+    let got = String::from_utf8_lossy(&client.got).into_owned();
+    drop(client);
+    assert!(
+        !got.contains("usage"),
+        "what the client did not ask for is not there: {got}"
+    );
+    let left = record(&up, "left").await;
+    assert_eq!(
+        (&left["outcome"], &left["usage_source"]),
+        (&"client_cancelled".into(), &"continuous".into())
+    );
+    let tokens = left["completion_tokens"].as_u64().expect("a running count");
+    assert_eq!(
+        Some(tokens),
+        left["token_events"].as_u64(),
+        "one event is one token here: {left}"
+    );
+    let labels = r#"outcome="client_cancelled",pool="default",source="exact""#;
+    counted(
+        &up,
+        &format!("streamgauge_wasted_tokens_total{{{labels}}} {tokens}"),
+    )
+    .await;
+    // Whoever stays gets what it would have got without us.
+    let whole = post(&up, "stayed", SILENT).await;
+    assert!(!whole.text().contains("usage") && whole.text().ends_with("data: [DONE]\n\n"));
+    assert_eq!(record(&up, "stayed").await["completion_tokens"], 40);
+}
+
+#[tokio::test]
 async fn tokens_for_a_client_that_left_are_waste() {
     let replica = replica(Duration::from_millis(1)).await;
     let up = start(&[replica.url()], "").await;
