@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Flags;
+use crate::fleet::FleetArgs;
 use crate::ledger_command::{BackupOptions, LedgerCommand};
 
 const ABOUT: &str = "Measures every request in front of vLLM and other OpenAI-compatible servers";
@@ -76,7 +77,7 @@ pub(crate) enum Command {
     /// Check, measure, prune or restore the ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
-    /// Run simulated vLLM replicas, for a look without a GPU and for tests
+    /// Run simulated vLLM replicas, send load, or compare routing policies over a simulated fleet
     Simulate(Box<Simulate>),
 }
 
@@ -158,6 +159,8 @@ pub(crate) struct ApiOptions {
 pub(crate) struct Simulate {
     #[command(flatten)]
     pub(crate) arguments: simulator::Args,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
     #[command(flatten)]
     pub(crate) log: LogOptions,
 }

@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod config;
 mod failure;
+mod fleet;
 mod ledger_command;
 mod logging;
 mod preflight;
@@ -60,6 +61,13 @@ fn check(options: &Options, env: &Environment) -> Result<(), Failure> {
 }
 
 fn simulate(options: &Simulate) -> Result<(), Failure> {
+    if options.fleet.fleet {
+        let table = fleet::simulate(&options.fleet, options.arguments.replicas, options.arguments.seed);
+        std::io::stdout()
+            .write_all(table.as_bytes())
+            .context("writing the table")?;
+        return Ok(());
+    }
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     Ok(runtime.block_on(simulator::run(options.arguments.clone()))?)
 }
