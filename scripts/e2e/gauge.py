@@ -66,9 +66,9 @@ class Stored:
 
 
 class Streamgauge:
-    """One `streamgauge up` on free ports with a ledger of its own."""
+    """One `streamgauge up` on free ports with a ledger of its own; `settings` are variables of its configuration."""
 
-    def __init__(self, name: str, upstreams: list[str], folder: Path) -> None:
+    def __init__(self, name: str, upstreams: list[str], folder: Path, settings: dict[str, str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.proxy_port = free_port()
         self.proxy_url = f"http://127.0.0.1:{self.proxy_port}"
@@ -84,7 +84,7 @@ class Streamgauge:
         command += ["--api-listen", self.api_url.removeprefix("http://")]
         command += ["--ops-listen", self.ops_url.removeprefix("http://")]
         command += ["--ledger", self.ledger]
-        self.process = Process(name, command, folder / f"{name}.log", env=clean_environment())
+        self.process = Process(name, command, folder / f"{name}.log", env={**clean_environment(), **(settings or {})})
 
     def wait_ready(self) -> None:
         """Returns when proxy and API say that they are ready."""

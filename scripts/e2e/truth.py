@@ -1,18 +1,22 @@
-"""What the records say against what the servers measure of themselves: prefill, decode, and the sum of all tokens."""
+"""What the records say against what the servers measure of themselves: prefill and decode, tokens of a client that
+left, and how soon a server stops for it.
+"""
 
 from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from cases import Body, chat
 from checks import Checks
 from client import REQUEST_SECONDS
+from gauge import Streamgauge
 from mixed import check_mixed
 from play import Scene
-from replicas import Counters, VllmServer
+from replicas import Counters, VllmServer, total
 
 # Words of a prompt of a good four thousand tokens for llama-server: its prefill takes seconds, so pings come first.
 PREFILL_WORDS = 600
@@ -24,15 +28,29 @@ PREFILL_TRIES_MAX = 3
 PREFILL_MS_MAX = 20.0
 DECODE_MS_MAX = 5.0
 
+# How long a server may go on after its client has left.
+STOP_MS_MAX = 200.0
+
+# Chunks with content that a client reads before it leaves.
+CHUNKS_READ = 5
+
+# Tokens that an engine may have made which the proxy never saw: steps under way when the connection closed.
+UNSEEN_TOKENS_MAX = 40
+
 
 def check_truth(scene: Scene) -> None:
     """One row each for what this kind of server can tell."""
     vllm = isinstance(scene.replicas[0], VllmServer)
-    name, check = ("every kind of request", check_mixed) if vllm else ("long prefill with pings", check_prefill)
-    try:
-        check(scene, name)
-    except Exception as error:  # noqa: BLE001 - one broken part must not hide the others.
-        scene.report.broken(f"{scene.server.name} {name}", error)
+    parts = (
+        (("every kind of request", check_mixed), ("a client leaves, counted", check_continuous))
+        if vllm
+        else (("long prefill with pings", check_prefill),)
+    )
+    for name, check in parts:
+        try:
+            check(scene, name)
+        except Exception as error:  # noqa: BLE001 - one broken part must not hide the others.
+            scene.report.broken(f"{scene.server.name} {name}", error)
 
 
 class Stream:
@@ -52,6 +70,16 @@ class Stream:
                 self.pings += 1
             elif line.startswith(b"data: {"):
                 yield json.loads(line[6:])
+
+    def leave_after(self, chunks: int) -> None:
+        """Reads so many chunks with content, then closes the connection."""
+        for event in self.events():
+            choices = event.get("choices") or [{}]
+            chunks -= bool(choices[0].get("delta", {}).get("content"))
+            if chunks <= 0:
+                break
+        self.answer.close()
+        self.connection.close()
 
 
 def check_prefill(scene: Scene, name: str) -> None:
@@ -85,3 +113,41 @@ def check_prefill(scene: Scene, name: str) -> None:
 def is_close(prefill_ms: float, decode_ms: float) -> bool:
     """Whether both differences are within the goals."""
     return abs(prefill_ms) <= PREFILL_MS_MAX and abs(decode_ms) <= DECODE_MS_MAX
+
+
+def check_continuous(scene: Scene, name: str) -> None:
+    """With `usage: continuous` a client that leaves has an exact count, and the server stops at once."""
+    checks = Checks()
+    upstreams = [replica.url for replica in scene.replicas]
+    gauge = Streamgauge("continuous", upstreams, scene.logs, {"STREAMGAUGE_POOLS__0__USAGE": "continuous"})
+    try:
+        gauge.wait_ready()
+        before = total(scene.replicas)
+        body = chat("lomika", stream=True, max_tokens=scene.server.endless_tokens)
+        Stream(gauge.proxy_port, "leaves", body).leave_after(CHUNKS_READ)
+        left = time.monotonic()
+        stopped_ms = stops_after_ms(scene, left)
+        growth = total(scene.replicas) - before
+        record = gauge.wait_for_record("leaves").record
+    finally:
+        gauge.process.stop()
+    checks.equal("outcome", "client_cancelled", record["outcome"])
+    checks.equal("usage_source", "continuous", record["usage_source"])
+    tokens, made = record["completion_tokens"], growth.completion_tokens
+    near = tokens is not None and 0 <= made - tokens <= UNSEEN_TOKENS_MAX
+    checks.holds("completion_tokens", f"the server's {made}, but for steps under way", tokens, near)
+    most = f"within {STOP_MS_MAX:.0f} ms"
+    checks.holds("the server's counter stands still", most, f"{stopped_ms:.0f} ms", stopped_ms <= STOP_MS_MAX)
+    words = f"{tokens} tokens recorded, {made} generated; the counter stood still after {stopped_ms:.0f} ms"
+    scene.report.group(scene.server.name, "http", name, checks, words)
+
+
+def stops_after_ms(scene: Scene, left: float) -> float:
+    """When the counters grew for the last time, after `left`, as far as looking at them can tell."""
+    last, last_at = total(scene.replicas), left
+    while time.monotonic() - max(left, last_at) < 1.0 and time.monotonic() - left < REQUEST_SECONDS:
+        asked = time.monotonic()
+        now = total(scene.replicas)
+        if now.completion_tokens != last.completion_tokens:
+            last, last_at = now, asked
+    return max(0.0, (last_at - left) * 1000)
