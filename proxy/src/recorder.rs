@@ -16,7 +16,7 @@ mod intake;
 mod writer;
 
 use std::sync::OnceLock;
-use std::thread::Thread;
+use std::thread::{JoinHandle, Thread};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -68,6 +68,12 @@ impl Sink {
         )
     }
 
+    /// Says which thread empties the queue, so that it is woken at high water. The first word holds.
+    pub(crate) fn wakes(&self, thread: &JoinHandle<()>) {
+        // The only other caller would be a second writer.
+        let _first = self.writer.set(thread.thread().clone());
+    }
+
     /// Hands over the record of a request that ended at `ended_at`: one allocation, no lock that anyone holds
     /// for long, no system call but at high water.
     pub(crate) fn push(&self, record: MetricRecord, ended_at: Instant) {
@@ -85,6 +91,14 @@ impl Sink {
             }
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.dropped.inc(),
         }
+    }
+}
+
+#[cfg(feature = "bench")]
+impl Sink {
+    /// Records in the queue.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len()
     }
 }
 

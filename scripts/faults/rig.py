@@ -74,6 +74,7 @@ class Rig:
         self.ledger = ledger or folder / "ledger" / "gauge.db"
         self.fault_file = folder / "fault"
         self.library: Path | None = None
+        self.environment: dict[str, str] = {}
         self.proxy: Process | None = None
         self._loads = 0
         first = free_port()
@@ -88,9 +89,9 @@ class Rig:
     def start(self) -> float:
         """Starts the proxy on fresh ports; the seconds until it was ready."""
         self.port, self.ops = free_port(), free_port()
-        env = {}
+        env = dict(self.environment)
         if self.library:
-            env = {"LD_PRELOAD": str(self.library), "STREAMGAUGE_FAULT": str(self.fault_file)}
+            env |= {"LD_PRELOAD": str(self.library), "STREAMGAUGE_FAULT": str(self.fault_file)}
         begun = time.monotonic()
         self.proxy = self._spawn(
             "proxy",

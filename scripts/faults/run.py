@@ -83,6 +83,7 @@ def faults(quick: bool) -> Iterator[tuple[str, Callable[[Path, Path], Verdict]]]
     yield "terminated", on_disk(lambda rig: ends.terminated(rig, runs, half))
     yield "killed", on_disk(lambda rig: ends.killed(rig, runs, rate))
     yield "locked", on_disk(lambda rig: storage.locked(rig, Pace(rate, calm, minute)))
+    yield "overflow", on_disk(lambda rig: storage.overflowing(rig, Pace(rate, calm, short)))
     yield "full", on_small_disk
     yield "fsync", preloaded("f", "fsync failing")
     yield "readonly", preloaded("r", "writes refused as read-only")

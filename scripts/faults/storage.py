@@ -78,18 +78,47 @@ def seen(rig: Rig) -> str:
     return "a lag" if (health["lag_ms"] or 0) > 500 else "nothing"
 
 
+@contextlib.contextmanager
+def write_lock(rig: Rig) -> Iterator[None]:
+    """Another program holds the write lock."""
+    with contextlib.closing(sqlite3.connect(rig.ledger, isolation_level=None)) as stranger:
+        stranger.execute("PRAGMA busy_timeout = 5000")
+        stranger.execute("BEGIN IMMEDIATE")
+        yield
+        stranger.execute("ROLLBACK")
+
+
 def locked(rig: Rig, pace: Pace) -> Verdict:
     """Another program holds the write lock."""
+    return during(rig, f"locked {pace.fault_seconds:g} s", pace, lambda: write_lock(rig))
 
-    @contextlib.contextmanager
-    def fault() -> Iterator[None]:
-        with contextlib.closing(sqlite3.connect(rig.ledger, isolation_level=None)) as stranger:
-            stranger.execute("PRAGMA busy_timeout = 5000")
-            stranger.execute("BEGIN IMMEDIATE")
-            yield
-            stranger.execute("ROLLBACK")
 
-    return during(rig, f"locked {pace.fault_seconds:g} s", pace, fault)
+def overflowing(rig: Rig, pace: Pace) -> Verdict:
+    """The ledger takes nothing for longer than records can wait: rows are dropped, sums count every request."""
+    rig.environment = {"STREAMGAUGE_LEDGER__OVERFLOW": "64KiB"}
+    rig.start()
+    with write_lock(rig), rig.load(pace.rate, pace.fault_seconds) as load:
+        pass
+    recovery = rig.caught_up(4 * RECOVERY_SECONDS)
+    finished, dropped = rig.metric("records_finished_total"), rig.metric("records_dropped_total")
+
+    def summed() -> bool | None:
+        return rig.metric("records_summed_total") == dropped or None
+
+    wait_for("the sums to be written", 4 * RECOVERY_SECONDS, summed)
+    rig.terminate()
+    sound, without_row = rig.audit()
+    return Verdict(
+        f"overflow full, locked {pace.fault_seconds:g} s",
+        answered=len(load.ids),
+        failed=load.failed,
+        lost=0,
+        p99_during_ms=load.p99_ms,
+        recovery_seconds=recovery,
+        passed=load.failed == 0 and dropped > 0 and sound and without_row == dropped
+        and rig.count() + without_row == finished and recovery <= RECOVERY_SECONDS,
+        words=f"{dropped:.0f} rows dropped and counted, all {finished:.0f} requests in the sums",
+    )
 
 
 def full(rig: Rig, pace: Pace, disk: Path) -> Verdict:

@@ -75,6 +75,45 @@ impl Dictionary {
             .collect())
     }
 
+    /// The numbers of all strings of a record, counted up here where they are new: for who cannot ask the
+    /// ledger for its own. See [`Self::numbered`].
+    pub(crate) fn number(&mut self, record: &MetricRecord) -> Ids {
+        each_name(record, |kind, name| {
+            if self.get(kind, name).is_none() {
+                let next = i64::try_from(self.len).unwrap_or(i64::MAX).saturating_add(1);
+                self.keep(kind, name, next);
+            }
+        });
+        self.ids(record)
+    }
+
+    /// Every string with the number that [`Self::number`] gave it.
+    pub(crate) fn numbered(&self) -> Vec<(i64, (Kind, Name))> {
+        let of_kind = |(kind, names): (&Kind, &HashMap<Name, i64>)| -> Vec<_> {
+            let each = names.iter();
+            each.map(|(name, id)| (*id, (*kind, Name::clone(name)))).collect()
+        };
+        self.known.iter().flat_map(of_kind).collect()
+    }
+
+    /// Looks up, or makes, the numbers of some strings, in their order.
+    pub(crate) async fn numbers(
+        &mut self,
+        store: &mut Store,
+        names: &[(Kind, Name)],
+    ) -> Result<Vec<i64>, AppendError> {
+        let unknown = names
+            .iter()
+            .filter(|(kind, name)| self.get(*kind, name).is_none());
+        let mut missing: Vec<_> = unknown.cloned().collect();
+        missing.sort_unstable();
+        if !missing.is_empty() {
+            self.learn(store, missing).await?;
+        }
+        let number = |(kind, name): &(Kind, Name)| self.id(*kind, Some(name)).unwrap_or(0);
+        Ok(names.iter().map(number).collect())
+    }
+
     async fn learn(&mut self, store: &mut Store, names: Vec<(Kind, Name)>) -> Result<(), AppendError> {
         let mut counts = self.counts.clone();
         let mut fresh = Vec::new();

@@ -85,6 +85,17 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+    /// The file lies on a network file system.
+    #[error(
+        "the ledger `{path}` lies on {kind}, where SQLite cannot keep it whole; choose a folder on a local disk, \
+         or PostgreSQL"
+    )]
+    Network {
+        /// The ledger.
+        path: PathBuf,
+        /// The kind of file system.
+        kind: &'static str,
+    },
     /// Another process writes to the file.
     #[error(
         "another proxy already writes to the ledger `{path}`; stop it, or give this one its own `ledger.url`"

@@ -184,7 +184,7 @@ impl Folding {
 }
 
 /// The cells by model are the sums of those by route, which is less work than adding each request to both.
-fn by_model(buckets: &mut BTreeMap<Bucket, Cells>) {
+pub(crate) fn by_model(buckets: &mut BTreeMap<Bucket, Cells>) {
     let mut sums = Vec::new();
     for (bucket, cells) in buckets.iter().filter(|(bucket, _)| bucket.cube == Cube::Route) {
         let mut sum = Cells::new(Cube::Model);

@@ -78,6 +78,32 @@ impl Cells {
         }
     }
 
+    /// How many cells there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Whole(cells) => cells.len(),
+            Self::Counts(cells) => cells.len(),
+        }
+    }
+
+    /// Adds the cells of another bucket of the same cube, under other dimensions.
+    pub(crate) fn absorb(&mut self, other: &Self, axes: impl Fn(Axes) -> Axes) {
+        match (self, other) {
+            (Self::Whole(sum), Self::Whole(cells)) => {
+                for (from, cell) in cells {
+                    sum.entry(axes(*from)).or_default().merge(cell);
+                }
+            }
+            (Self::Counts(sum), Self::Counts(cells)) => {
+                for (from, counts) in cells {
+                    sum.entry(axes(*from)).or_default().merge(counts);
+                }
+            }
+            // A cube has one kind of cells.
+            _ => debug_assert!(false, "cells of two cubes"),
+        }
+    }
+
     /// Adds the cells of a stored sheet; `None` when it is none.
     pub(crate) fn merge(&mut self, bucket: Bucket, bytes: &[u8]) -> Option<()> {
         let base = bucket.begin();

@@ -3,6 +3,7 @@
 //! The writer owns the only write connection and a lock file; readers open the file read-only, in WAL mode,
 //! from any process. Nothing here merges cells or decides what is due (see `engine.rs`).
 
+mod filesystem;
 mod insert;
 pub(crate) mod location;
 mod names;

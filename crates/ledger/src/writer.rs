@@ -6,6 +6,7 @@ use crate::dictionary::Dictionary;
 use crate::engine::{Batch, Store};
 use crate::error::{AppendError, OpenError};
 use crate::fold::Folding;
+use crate::remainder::Remainder;
 use crate::retention::{self, Keep, Pruned};
 use crate::rollup::{TierStates, second_of};
 
@@ -38,13 +39,6 @@ struct Memory {
     dictionary: Dictionary,
     states: TierStates,
     folding: Folding,
-}
-
-/// Which parts of a batch are stored.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Parts {
-    RowsAndCells,
-    Cells,
 }
 
 // === impl Writer ===
@@ -86,17 +80,45 @@ impl Writer {
         records: &[MetricRecord],
         pulse: Option<&Pulse>,
     ) -> Result<(), AppendError> {
-        self.try_twice(records, pulse, Parts::RowsAndCells).await
+        self.try_twice(records, pulse).await
     }
 
-    /// Counts a batch in the rollup cells, and stores no rows: for requests whose records could not be kept
-    /// while the ledger took none. Sums and percentiles of whole minutes then count them; single requests,
-    /// and questions that only rows answer, do not.
+    /// Counts the requests of a remainder in the sums, and stores no rows: for requests whose records could
+    /// not be kept while the ledger took none. Sums and percentiles of whole minutes then count them; single
+    /// requests, and questions that only rows answer, do not.
     ///
     /// # Errors
-    /// Nothing of the batch is counted. Keep it and try again later.
-    pub async fn append_rollups_only(&mut self, records: &[MetricRecord]) -> Result<(), AppendError> {
-        self.try_twice(records, None, Parts::Cells).await
+    /// Nothing of it is counted. Keep it and try again later.
+    pub async fn append_remainder(&mut self, remainder: &Remainder) -> Result<(), AppendError> {
+        self.refresh().await?;
+        // One of its requests stands for all of it where a commit was not confirmed.
+        let first = remainder.first();
+        if !first.is_empty() && self.store.already_stored(first) == first.len() {
+            self.store.confirmed(first);
+            return Ok(());
+        }
+        let mut memory = self.recall().await?;
+        let store = &mut self.store;
+        if let Some(latest) = remainder.latest() {
+            let (folding, states) = (&mut memory.folding, &mut memory.states);
+            folding.put_in_order(store, states, second_of(latest)).await?;
+        }
+        let sheets = remainder
+            .sheets(store, &mut memory.dictionary, &memory.states)
+            .await?;
+        let batch = Batch {
+            records: first,
+            rows: &[],
+            sheets: &sheets,
+            pulse: None,
+        };
+        let outcome = store.append(batch).await;
+        if outcome.is_ok() {
+            store.confirmed(first);
+            memory.folding.stored(&sheets);
+        }
+        self.memory = Some(memory);
+        outcome
     }
 
     /// Sizes of the files. Two system calls.
@@ -137,37 +159,23 @@ impl Writer {
         &mut self,
         records: &[MetricRecord],
         pulse: Option<&Pulse>,
-        parts: Parts,
     ) -> Result<(), AppendError> {
-        match self.attempt(records, pulse, parts).await {
+        match self.attempt(records, pulse).await {
             Err(error) if error.is_corrupt() => {
                 tracing::error!(error = %error, "the ledger turned out to be corrupt: {error:?}");
                 self.store.set_aside().await?;
-                self.attempt(records, pulse, parts).await
+                self.attempt(records, pulse).await
             }
             outcome => outcome,
         }
     }
 
-    async fn attempt(
-        &mut self,
-        records: &[MetricRecord],
-        pulse: Option<&Pulse>,
-        parts: Parts,
-    ) -> Result<(), AppendError> {
+    async fn attempt(&mut self, records: &[MetricRecord], pulse: Option<&Pulse>) -> Result<(), AppendError> {
         self.refresh().await?;
+        let mut memory = self.recall().await?;
         let store = &mut self.store;
         let given = records;
         let records = &records[store.already_stored(records)..];
-        // Taken, so that a call that is dropped half-way leaves nothing behind that may be wrong.
-        let mut memory = match self.memory.take() {
-            Some(memory) => memory,
-            None => Memory {
-                dictionary: Dictionary::open(store).await?,
-                states: store.states().await?,
-                folding: Folding::default(),
-            },
-        };
         let latest = records
             .iter()
             .map(|record| record.started_at)
@@ -192,13 +200,9 @@ impl Writer {
         if let Some(at_s) = live_s {
             memory.folding.add_live(at_s, &mut sheets);
         }
-        let rows = match parts {
-            Parts::RowsAndCells => entries.as_slice(),
-            Parts::Cells => &[],
-        };
         let batch = Batch {
             records,
-            rows,
+            rows: &entries,
             sheets: &sheets,
             pulse,
         };
@@ -212,6 +216,19 @@ impl Writer {
         }
         self.memory = Some(memory);
         outcome
+    }
+
+    /// What is known about the ledger. Taken, so that a call that is dropped half-way leaves nothing behind
+    /// that may be wrong.
+    async fn recall(&mut self) -> Result<Memory, AppendError> {
+        Ok(match self.memory.take() {
+            Some(memory) => memory,
+            None => Memory {
+                dictionary: Dictionary::open(&mut self.store).await?,
+                states: self.store.states().await?,
+                folding: Folding::default(),
+            },
+        })
     }
 
     /// Makes sure that the ledger is there, and forgets what was known about another one.

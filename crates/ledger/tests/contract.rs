@@ -14,6 +14,8 @@ mod figures;
 mod pages;
 #[path = "contract/records.rs"]
 mod records;
+#[path = "contract/remainders.rs"]
+mod remainders;
 #[path = "contract/retention.rs"]
 mod retention;
 #[path = "contract/rollups.rs"]

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+use ledger::Remainder;
 
 use super::backlog::Backlog;
 use super::batch::Batch;
@@ -32,6 +33,8 @@ pub(super) struct Intake {
     finisher: Finisher,
     backlog: Backlog,
     bytes_max: u64,
+    /// What the records that had no room add to the sums.
+    remainder: Remainder,
     /// Something was dropped since the ledger last took a batch, and the log says so.
     overflowing: bool,
     /// When the last batches must be written; `None` before the end.
@@ -49,6 +52,7 @@ impl Intake {
             shared,
             records,
             backlog: Backlog::new(bytes_max),
+            remainder: Remainder::default(),
             overflowing: false,
             ends_at: None,
         }
@@ -88,13 +92,16 @@ impl Intake {
         for mut held in self.records.try_iter().take(QUEUE_LEN_MAX) {
             let verdict = self.finisher.finish(&mut held.record, &goals);
             self.shared.telemetry.observe(&held.record, verdict);
-            if self.backlog.push(held).is_some() {
+            if let Some(refused) = self.backlog.push(held) {
+                if !self.remainder.add(&refused.record) {
+                    self.shared.telemetry.pipeline.uncounted.inc();
+                }
                 self.shared.telemetry.pipeline.books.give_up(Dropped::Overflow, 1);
                 if !self.overflowing {
                     self.overflowing = true;
                     tracing::error!(
                         "the ledger has not taken records for so long that the memory for them is full: \
-                         rows are dropped and counted until it does"
+                         rows are dropped until it does, sums count them all the same"
                     );
                 }
             }
@@ -104,6 +111,11 @@ impl Intake {
     /// Moves the oldest records into the batch.
     pub(super) fn fill(&mut self, batch: &mut Batch) {
         batch.fill(&mut self.backlog);
+    }
+
+    /// The sums of the records that had no room, if there are any; they are then the caller's.
+    pub(super) fn take_remainder(&mut self) -> Option<Remainder> {
+        (!self.remainder.is_empty()).then(|| std::mem::take(&mut self.remainder))
     }
 
     /// The ledger took a batch.

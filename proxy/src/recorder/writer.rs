@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::Receiver;
-use ledger::{AppendError, OpenError, Writer};
+use ledger::{AppendError, OpenError, Remainder, Writer};
 use record::Pulse;
 use tokio::runtime::{Builder, Runtime};
 
@@ -48,6 +48,8 @@ struct Loop {
     shared: Arc<Shared>,
     intake: Intake,
     batch: Batch,
+    /// Sums that are to be written when the ledger takes batches again.
+    remainder: Option<Remainder>,
     pulse_due: Instant,
     prune_due: Instant,
     retry: Option<Retry>,
@@ -94,6 +96,7 @@ impl WriterThread {
             shared: Arc::clone(shared),
             intake: Intake::new(Arc::clone(shared), records),
             batch: Batch::new(),
+            remainder: None,
             pulse_due: now,
             prune_due: now + PRUNE_EVERY,
             retry: None,
@@ -102,8 +105,7 @@ impl WriterThread {
             .name("ledger-writer".to_owned())
             .spawn(move || writer.run())
             .context("starting the writer thread")?;
-        // Set once, before any request: the only other caller would be a second writer.
-        let _first = shared.sink.writer.set(handle.thread().clone());
+        shared.sink.wakes(&handle);
         Ok(Self(handle))
     }
 
@@ -128,8 +130,9 @@ impl Loop {
             self.intake.fill(&mut self.batch);
             self.note();
             let took = self.commit();
+            self.commit_remainder();
             if closing {
-                let is_done = self.batch.is_empty() && self.intake.len() == 0;
+                let is_done = self.batch.is_empty() && self.intake.len() == 0 && self.remainder.is_none();
                 if self.intake.is_over() || is_done {
                     break;
                 }
@@ -182,6 +185,32 @@ impl Loop {
         let append = self.ledger.as_mut()?.append(self.batch.records(), pulse);
         let oldest = self.batch.ended_at().first().copied();
         self.runtime.block_on(self.intake.attend(oldest, append))
+    }
+
+    /// Writes what dropped records add to the sums, as soon as nothing fails any more.
+    fn commit_remainder(&mut self) {
+        if self.retry.is_some() || (self.remainder.is_none() && !self.batch.is_empty()) {
+            return;
+        }
+        self.remainder = self.remainder.take().or_else(|| self.intake.take_remainder());
+        let (Some(ledger), Some(remainder)) = (&mut self.ledger, &self.remainder) else {
+            return;
+        };
+        let now = clock::now();
+        let append = ledger.append_remainder(remainder);
+        match self.runtime.block_on(self.intake.attend(None, append)) {
+            Some(Ok(())) => {
+                let requests = remainder.requests();
+                self.shared.telemetry.pipeline.summed.inc_by(requests);
+                tracing::warn!(
+                    requests,
+                    "{requests} requests without a row are counted in the sums of the ledger"
+                );
+                self.remainder = None;
+            }
+            Some(Err(error)) => self.failed(now, error.code(), &anyhow::Error::from(error)),
+            None => {}
+        }
     }
 
     fn committed(&mut self, began: Instant) {

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
 use super::books::Books;
@@ -43,6 +44,10 @@ impl Maker {
     pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         let options = Opts::new(format!("streamgauge_{name}"), help);
         self.keep(IntCounterVec::new(options, labels).expect(CONSTANT))
+    }
+
+    pub(super) fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.keep(IntCounter::new(format!("streamgauge_{name}"), help).expect(CONSTANT))
     }
 
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use prometheus::{Gauge, Histogram, IntCounterVec, IntGauge};
+use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 use record::UnixMillis;
 
 use super::books::Books;
@@ -16,6 +16,8 @@ pub(crate) struct Pipeline {
     pub(crate) books: Books,
     pub(crate) write_seconds: Histogram,
     pub(crate) write_errors: IntCounterVec,
+    pub(crate) summed: IntCounter,
+    pub(crate) uncounted: IntCounter,
     pub(crate) age_seconds: Histogram,
     pub(crate) backups: IntCounterVec,
     backup_seconds: Gauge,
@@ -45,6 +47,14 @@ impl Pipeline {
                 "db_write_errors_total",
                 "Batches that failed and are tried again, by cause.",
                 &["code"],
+            ),
+            summed: make.counter(
+                "records_summed_total",
+                "Dropped records that the sums of the ledger count all the same.",
+            ),
+            uncounted: make.counter(
+                "records_uncounted_total",
+                "Dropped records that no sum of the ledger counts, because there was no room for the sums either.",
             ),
             age_seconds: make.histogram(
                 "record_age_seconds",

@@ -1,7 +1,7 @@
 //! Opening a ledger for writing: lock, check, move a corrupt file aside, migrate.
 
 use std::fs::{self, File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,6 +11,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use super::filesystem::{Reach, reach_of};
 use super::location::Location;
 use super::schema;
 use crate::error::{OpenError, is_corrupt, primary_code};
@@ -35,6 +36,19 @@ pub(crate) fn lock(location: &Location) -> Result<File, OpenError> {
             path: folder.to_owned(),
             source,
         })?;
+    }
+    let folder = location.folder().unwrap_or_else(|| Path::new("."));
+    match reach_of(folder) {
+        Reach::Local => {}
+        Reach::Unsure(kind) => tracing::warn!(
+            kind,
+            "the ledger {} lies on {kind}: it is safe only if no other machine opens it",
+            location.path().display()
+        ),
+        Reach::Network(kind) => {
+            let path = location.path().to_owned();
+            return Err(OpenError::Network { path, kind });
+        }
     }
     let path = location.beside(".lock");
     let refusal = |source| OpenError::LockFile {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 
-use ledger::{AuditError, AuditStep, Depth, Keep, audit, statistics};
+use ledger::{AuditError, AuditStep, Depth, Keep, Remainder, audit, statistics};
 use record::UnixMillis;
 
 use crate::faults::stranger;
@@ -46,10 +46,11 @@ fn a_sound_ledger_has_no_findings_and_every_tier_adds_up() {
         assert!(steps.contains(&AuditStep::File) && steps.contains(&AuditStep::Sums));
 
         let mut writer = place.writer().await;
-        let dropped: Vec<_> = (0..5)
-            .map(|n| plain(&format!("dropped-{n}"), UnixMillis(NOON.0 + 72 * HOUR_MS + n)))
-            .collect();
-        writer.append_rollups_only(&dropped).await.unwrap();
+        let mut dropped = Remainder::default();
+        for n in 0..5 {
+            assert!(dropped.add(&plain("dropped", UnixMillis(NOON.0 + 72 * HOUR_MS + n))));
+        }
+        writer.append_remainder(&dropped).await.unwrap();
         let keep = Keep::default();
         let later = UnixMillis(NOON.0 + 8 * 24 * HOUR_MS);
         while writer.prune(&keep, later).await.unwrap().more {}

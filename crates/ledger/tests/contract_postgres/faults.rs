@@ -1,6 +1,6 @@
 //! What the ledger does when its server refuses, cuts it off, or is not there.
 
-use ledger::{OpenError, Query, Reader, Writer};
+use ledger::{OpenError, Query, Reader, Remainder, Writer};
 use record::UnixMillis;
 use sqlx::Executor as _;
 
@@ -136,13 +136,19 @@ fn a_batch_whose_commit_came_through_unconfirmed_is_not_stored_again() {
         writer.append(&batch, None).await.unwrap_err();
         // The oldest were given up by the caller.
         batch.drain(..10);
-        writer.append_rollups_only(&batch).await.unwrap();
+        writer.append(&batch, None).await.unwrap();
         writer.append(&batch, None).await.unwrap();
         assert_eq!(
             count(&place).await,
             81 + 70,
             "counted once, and then again on purpose"
         );
+        let mut remainder = Remainder::default();
+        assert!((0..5).all(|n| remainder.add(&plain(&format!("dropped-{n}"), NOON))));
+        relay.cut_next_commit();
+        writer.append_remainder(&remainder).await.unwrap_err();
+        writer.append_remainder(&remainder).await.unwrap();
+        assert_eq!(count(&place).await, 81 + 70 + 5, "the remainder as well");
         assert_eq!(place.numbers("SELECT count(*) FROM request").await, [[81 + 70]]);
     });
 }
