@@ -15,7 +15,7 @@ mod words;
 pub(crate) use figures::{Breakdown, BreakdownRow, Figures, Point, Series, Summary, Timeseries};
 pub(crate) use live::{Live, LiveReplica, RateSet};
 pub(crate) use moment::Moment;
-pub(crate) use replicas::{About, Facets, ProxyRow, ReplicaRow, ReplicaView, Replicas};
+pub(crate) use replicas::{About, Facets, LedgerRow, ProxyRow, ReplicaRow, ReplicaView, Replicas};
 pub(crate) use requests::{RequestRecord, RequestsPage};
 pub(crate) use words::{
     AttemptEndWord, ByWord, DialectWord, EndpointWord, FinishReasonWord, MetricWord, OutcomeWord, PolicyWord,

@@ -499,6 +499,63 @@ export interface components {
             /** @description The end user: a keyed hash unless configured to be plain; null without one. */
             readonly user_id: string | null;
         };
+        /**
+         * @description The way of a proxy's records to the ledger. `finished` is `written` + `queued` + `dropped`, since the proxy
+         *     started.
+         */
+        readonly LedgerRow: {
+            /**
+             * Format: double
+             * @description Share of the memory for waiting records that was taken, from 0 to 1; beyond it rows are dropped.
+             */
+            readonly backlog: number;
+            /** @description Whether its last attempt at a backup failed. */
+            readonly backup_failed: boolean;
+            /** @description Whether records were at risk. */
+            readonly degraded: boolean;
+            /**
+             * Format: int64
+             * @description Records that were given up.
+             */
+            readonly dropped: number;
+            /**
+             * Format: int64
+             * @description Transactions that failed and were tried again.
+             */
+            readonly errors: number;
+            /**
+             * Format: int64
+             * @description Bytes of the ledger's file; null where it is no file.
+             */
+            readonly file_bytes: number | null;
+            /**
+             * Format: int64
+             * @description Requests that ended.
+             */
+            readonly finished: number;
+            /**
+             * Format: int64
+             * @description Age of the oldest record that waited; null when none did.
+             */
+            readonly lag_ms: number | null;
+            readonly last_backup_at: components["schemas"]["Moment"] | null;
+            readonly last_write_at: components["schemas"]["Moment"] | null;
+            /**
+             * Format: int64
+             * @description Records that waited.
+             */
+            readonly queued: number;
+            /**
+             * Format: int64
+             * @description Bytes of its write-ahead log; null where there is none.
+             */
+            readonly wal_bytes: number | null;
+            /**
+             * Format: int64
+             * @description Records that are in the ledger.
+             */
+            readonly written: number;
+        };
         /** @description What happens now, over all live proxies. Sent once a second as a server-sent event named `live`. */
         readonly Live: {
             /** @description When this was put together. */
@@ -587,6 +644,7 @@ export interface components {
             readonly in_flight: number;
             /** @description Its name. */
             readonly instance: string;
+            readonly ledger: components["schemas"]["LedgerRow"] | null;
             /** @description Whether the pulse is too old to speak for the present. */
             readonly stale: boolean;
             /** @description When it started. */

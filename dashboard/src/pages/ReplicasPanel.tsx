@@ -189,12 +189,24 @@ function Proxies({ proxies }: { readonly proxies: readonly Proxy[] | undefined }
     .map((proxy) => `${proxy.instance} ${proxy.version}, pulse ${age(proxy.age_ms)} ago`)
     .join("\n");
   const live = proxies.length - stale.length;
+  const lost = lostWords(proxies);
   return (
-    <span className={stale.length > 0 ? "tone-warn" : "muted"} title={words}>
+    <span className={stale.length > 0 || lost !== "" ? "tone-warn" : "muted"} title={words}>
       {live} of {proxies.length} {proxies.length === 1 ? "proxy" : "proxies"} live
       {stale.length === 0
         ? ""
         : `; silent: ${stale.map((it) => it.instance).join(", ") || UNKNOWN}`}
+      {lost}
     </span>
   );
+}
+
+/** What went wrong on the way to the ledger, if anything: figures of the page are short by it. */
+function lostWords(proxies: readonly Proxy[]): string {
+  const dropped = proxies.reduce((sum, { ledger }) => sum + (ledger?.dropped ?? 0), 0);
+  if (dropped > 0) {
+    return `; ${count(dropped)} records dropped`;
+  }
+  const slow = proxies.some(({ ledger, stale }) => !stale && ledger?.degraded === true);
+  return slow ? "; records wait for the ledger" : "";
 }

@@ -39,6 +39,46 @@ pub(crate) struct ProxyRow {
     pub(crate) in_flight: u64,
     /// Requests that waited for a replica at `at`.
     pub(crate) waiting: u64,
+    /// How its records fared on their way to the ledger at `at`; null from a version that did not say.
+    #[schema(required)]
+    pub(crate) ledger: Option<LedgerRow>,
+}
+
+/// The way of a proxy's records to the ledger. `finished` is `written` + `queued` + `dropped`, since the proxy
+/// started.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LedgerRow {
+    /// Requests that ended.
+    pub(crate) finished: u64,
+    /// Records that are in the ledger.
+    pub(crate) written: u64,
+    /// Records that waited.
+    pub(crate) queued: u64,
+    /// Records that were given up.
+    pub(crate) dropped: u64,
+    /// Transactions that failed and were tried again.
+    pub(crate) errors: u64,
+    /// Whether records were at risk.
+    pub(crate) degraded: bool,
+    /// Age of the oldest record that waited; null when none did.
+    #[schema(required)]
+    pub(crate) lag_ms: Option<u64>,
+    /// Share of the memory for waiting records that was taken, from 0 to 1; beyond it rows are dropped.
+    pub(crate) backlog: f64,
+    /// When a transaction was last committed before this pulse; null before the first.
+    #[schema(required)]
+    pub(crate) last_write_at: Option<Moment>,
+    /// Bytes of the ledger's file; null where it is no file.
+    #[schema(required)]
+    pub(crate) file_bytes: Option<u64>,
+    /// Bytes of its write-ahead log; null where there is none.
+    #[schema(required)]
+    pub(crate) wal_bytes: Option<u64>,
+    /// When the proxy last began a scheduled backup that is whole; null before the first.
+    #[schema(required)]
+    pub(crate) last_backup_at: Option<Moment>,
+    /// Whether its last attempt at a backup failed.
+    pub(crate) backup_failed: bool,
 }
 
 /// One replica, as all proxies together see it.

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use ledger::Dimension;
-use record::units::duration_ms_i64;
-use record::{Name, Pulse, UnixMillis};
+use record::units::{count_f64, duration_ms_i64};
+use record::{LedgerPulse, Name, Pulse, UnixMillis};
 
 use super::figures::{ROWS_MAX, covered, first_at, rate_span};
 use crate::error::{ApiError, ErrorEnvelope};
 use crate::exposition::{STALE_AFTER, is_fresh, is_remembered};
 use crate::live::worse;
 use crate::model::{
-    About, Facets, Figures, Moment, ProxyRow, ReplicaRow, ReplicaStateWord, ReplicaView, Replicas,
+    About, Facets, Figures, LedgerRow, Moment, ProxyRow, ReplicaRow, ReplicaStateWord, ReplicaView, Replicas,
 };
 use crate::params::{FilterParams, Params, WindowParams, Windowed};
 use crate::state::AppState;
@@ -175,6 +175,26 @@ fn proxy_row(pulse: &Pulse, now: UnixMillis) -> ProxyRow {
         stale: !is_fresh(pulse, now),
         in_flight: pulse.in_flight,
         waiting: pulse.waiting,
+        ledger: pulse.ledger.as_ref().map(ledger_row),
+    }
+}
+
+fn ledger_row(pulse: &LedgerPulse) -> LedgerRow {
+    let share = count_f64(pulse.backlog_bytes) / count_f64(pulse.backlog_bytes_max.max(1));
+    LedgerRow {
+        finished: pulse.finished,
+        written: pulse.written,
+        queued: pulse.queued,
+        dropped: pulse.dropped.values().sum(),
+        errors: pulse.errors.values().sum(),
+        degraded: pulse.degraded,
+        lag_ms: pulse.lag_ms,
+        backlog: share.min(1.0),
+        last_write_at: pulse.last_write_at.map(Moment),
+        file_bytes: pulse.file_bytes,
+        wal_bytes: pulse.wal_bytes,
+        last_backup_at: pulse.last_backup_at.map(Moment),
+        backup_failed: pulse.backup_error.is_some(),
     }
 }
 

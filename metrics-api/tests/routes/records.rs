@@ -1,11 +1,12 @@
 //! Six requests and two pulses, written out so that every figure can be checked by hand.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use prometheus::{Encoder, IntCounterVec, Opts, ProtobufEncoder, Registry};
 use record::{
-    Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, MetricRecord, Outcome, Pulse,
-    ReplicaPulse, ReplicaState, Routing, Shape, Sketch, Times, Tokens, UnixMillis, Usage, UsageSource,
+    Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, LedgerPulse, MetricRecord, Outcome,
+    Pulse, ReplicaPulse, ReplicaState, Routing, Shape, Sketch, Times, Tokens, UnixMillis, Usage, UsageSource,
 };
 
 use crate::NOW;
@@ -189,7 +190,20 @@ pub(crate) fn pulses() -> Vec<Pulse> {
             replica("10.0.0.1:8000", ReplicaState::Up, 3),
             replica("10.0.0.2:8000", ReplicaState::Down, 0),
         ],
-        ledger: None,
+        ledger: Some(LedgerPulse {
+            finished: 9,
+            written: 6,
+            queued: 1,
+            dropped: BTreeMap::from([("overflow".to_owned(), 2), ("shutdown".to_owned(), 0)]),
+            errors: BTreeMap::from([("busy".to_owned(), 3)]),
+            degraded: true,
+            lag_ms: Some(6_000),
+            backlog_bytes: 25,
+            backlog_bytes_max: 100,
+            file_bytes: Some(4_096),
+            wal_bytes: Some(0),
+            ..LedgerPulse::default()
+        }),
         families: families(6),
     };
     let silent = Pulse {
