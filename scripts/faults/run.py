@@ -15,6 +15,7 @@ from rig import Rig
 
 import ends
 import storage
+from processes import ProcessDied, WaitedTooLong
 from storage import Pace, Skipped
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,9 @@ def main() -> int:
             except Skipped as reason:
                 print(f"{name}: skipped: {reason}", flush=True)
                 skipped += 1
+            except (OSError, RuntimeError, ProcessDied, WaitedTooLong) as error:
+                verdicts.append(Verdict(name, passed=False, words=str(error)))
+                show(verdicts[-1])
     return total(verdicts, skipped)
 
 
