@@ -8,8 +8,6 @@
 //! (`observer`).
 
 pub mod balance;
-#[cfg(feature = "bench")]
-pub mod bench;
 mod clock;
 mod estimate;
 mod finish;

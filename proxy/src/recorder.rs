@@ -94,14 +94,6 @@ impl Sink {
     }
 }
 
-#[cfg(feature = "bench")]
-impl Sink {
-    /// Records in the queue.
-    pub(crate) fn waiting(&self) -> usize {
-        self.queue.len()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ::record::Outcome;

@@ -87,8 +87,8 @@ pub enum OpenError {
     },
     /// The file lies on a network file system.
     #[error(
-        "the ledger `{path}` lies on {kind}, where SQLite cannot keep it whole; choose a folder on a local disk, \
-         or PostgreSQL"
+        "the ledger `{path}` lies on {kind}, where SQLite cannot keep it whole; choose a folder on a local \
+         disk, or PostgreSQL"
     )]
     Network {
         /// The ledger.

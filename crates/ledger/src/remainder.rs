@@ -83,8 +83,8 @@ impl Remainder {
         self.latest
     }
 
-    /// The sheets that it adds to the ledger: to the finest tier, and to every coarser one that is closed over
-    /// its bucket.
+    /// The sheets that it adds to the ledger: to the finest tier, and to every coarser one that is closed
+    /// over its bucket.
     pub(crate) async fn sheets(
         &self,
         store: &mut Store,

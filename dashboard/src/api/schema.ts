@@ -500,8 +500,8 @@ export interface components {
             readonly user_id: string | null;
         };
         /**
-         * @description The way of a proxy's records to the ledger. `finished` is `written` + `queued` + `dropped`, since the proxy
-         *     started.
+         * @description The way of a proxy's records to the ledger. `finished` is `written` + `queued` + `dropped`, since the
+         *     proxy started.
          */
         readonly LedgerRow: {
             /**

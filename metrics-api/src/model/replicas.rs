@@ -44,8 +44,8 @@ pub(crate) struct ProxyRow {
     pub(crate) ledger: Option<LedgerRow>,
 }
 
-/// The way of a proxy's records to the ledger. `finished` is `written` + `queued` + `dropped`, since the proxy
-/// started.
+/// The way of a proxy's records to the ledger. `finished` is `written` + `queued` + `dropped`, since the
+/// proxy started.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LedgerRow {
     /// Requests that ended.

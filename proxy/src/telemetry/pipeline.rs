@@ -54,7 +54,7 @@ impl Pipeline {
             ),
             uncounted: make.counter(
                 "records_uncounted_total",
-                "Dropped records that no sum of the ledger counts, because there was no room for the sums either.",
+                "Dropped records that no sum of the ledger counts: there was no room for the sums either.",
             ),
             age_seconds: make.histogram(
                 "record_age_seconds",
