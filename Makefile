@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo build dashboard test check lint fmt bench fuzz e2e faults clean
+.PHONY: help run demo build dashboard test check lint fmt bench fuzz e2e faults chaos clean
 
 # Where cargo builds; the same default as cargo's own.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -53,6 +53,9 @@ e2e: build ## Drive streamgauge in front of llama-server and vLLM with the offic
 
 faults: build ## Break the ledger's disk and kill the proxy under load, and print what was lost (ten minutes)
 	STREAMGAUGE_BIN=$(CARGO_TARGET_DIR)/release/streamgauge scripts/faults.sh
+
+chaos: ## Kill, hang, reset, slow and restart replicas for two minutes at 200 requests a second
+	@exec scripts/chaos.sh
 
 clean: ## Remove what was built; data/ stays
 	cargo clean

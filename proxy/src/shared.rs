@@ -1,12 +1,17 @@
 //! What all parts of one proxy process share.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::task::Poll;
 
 use arc_swap::{ArcSwap, Guard};
 use crossbeam_channel::Receiver;
 use prometheus::{Encoder, ProtobufEncoder, TextEncoder};
 use record::{LedgerPulse, Pulse, UnixMillis};
+
+use tokio::sync::Notify;
 
 use crate::clock;
 use crate::fleet::{Audit, Fleet};
@@ -30,11 +35,47 @@ pub(crate) struct Shared {
     pub(crate) audit: Audit,
     /// Open client connections.
     pub(crate) connections: AtomicUsize,
+    /// The running requests are to end at once.
+    pub(crate) cut: Cut,
     /// A shutdown was asked for: `/readyz` says no.
     pub(crate) draining: AtomicBool,
     /// The last request has ended: the writer writes what is left and ends.
     pub(crate) closing: AtomicBool,
     started_at: UnixMillis,
+}
+
+/// Whether the running requests are to end at once.
+#[derive(Debug, Default)]
+pub(crate) struct Cut {
+    asked: AtomicBool,
+    told: Notify,
+}
+
+// === impl Cut ===
+
+impl Cut {
+    /// Asks for it; there is no way back.
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, SeqCst);
+        self.told.notify_waiters();
+    }
+
+    /// Waits until it is asked for. Polled again and again by the task that polled it first, as beside a
+    /// request's own work, it costs a load each time: its waker stays the same.
+    pub(crate) async fn asked(&self) {
+        let mut told = pin!(self.told.notified());
+        let mut waits = false;
+        poll_fn(|cx| {
+            if self.asked.load(SeqCst) {
+                return Poll::Ready(());
+            }
+            if std::mem::replace(&mut waits, true) {
+                return Poll::Pending;
+            }
+            told.as_mut().poll(cx)
+        })
+        .await;
+    }
 }
 
 // === impl Shared ===
@@ -57,6 +98,7 @@ impl Shared {
             in_flight: AtomicU64::new(0),
             audit: Audit::default(),
             connections: AtomicUsize::new(0),
+            cut: Cut::default(),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             started_at: clock::wall(),

@@ -90,7 +90,9 @@ pub(crate) async fn serve(
     };
     match outcome {
         Err(Stop::Gone) => {
-            replica.stats.note_abort();
+            replica
+                .stats
+                .note_abort(request.header("x-request-id").unwrap_or_default());
             Err(Stop::Gone)
         }
         Err(Stop::Ended) => {

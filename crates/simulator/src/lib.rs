@@ -44,5 +44,5 @@ pub use run::{run, run_until};
 pub use scripted::{Scripted, Step};
 pub use server::Simulator;
 pub use settings::{Settings, TokenRange};
-pub use stats::{Stats, WaitError, wait_until};
+pub use stats::{ABORTS_KEPT, Stats, WaitError, wait_until};
 pub use wire::Received;

@@ -1,5 +1,6 @@
 //! Counters of one replica: what tests wait for and what its `/metrics` shows.
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -7,6 +8,9 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::clock;
+
+/// How many of the latest aborts are kept. Why this number: more than any test makes, and half a megabyte.
+pub const ABORTS_KEPT: usize = 4_096;
 
 /// Counters of one replica. All are exact the moment they are read; gauges go back down.
 #[derive(Debug, Default)]
@@ -24,7 +28,8 @@ pub struct Stats {
     pub(crate) kv_tokens: Gauge,
     pub(crate) ttft: Histogram,
     pub(crate) e2e: Histogram,
-    last_abort: Mutex<Option<Instant>>,
+    /// The latest clients that left early, by `x-request-id`, and when that was noticed.
+    aborts: Mutex<VecDeque<(String, Instant)>>,
 }
 
 /// Answers by the way they ended, as vLLM's `request_success_total` counts them.
@@ -137,12 +142,25 @@ impl Stats {
     /// When the latest client left early; `None` if none did.
     #[must_use]
     pub fn last_abort(&self) -> Option<Instant> {
-        self.last_abort.lock().map_or(None, |moment| *moment)
+        let aborts = self.aborts.lock().ok()?;
+        aborts.back().map(|(_, moment)| *moment)
     }
 
-    pub(crate) fn note_abort(&self) {
-        if let Ok(mut moment) = self.last_abort.lock() {
-            *moment = Some(clock::now());
+    /// The latest clients that left early, by the `x-request-id` of their requests, and when that was
+    /// noticed; [`ABORTS_KEPT`] at most.
+    #[must_use]
+    pub fn aborts(&self) -> Vec<(String, Instant)> {
+        self.aborts
+            .lock()
+            .map_or_else(|_| Vec::new(), |aborts| aborts.iter().cloned().collect())
+    }
+
+    pub(crate) fn note_abort(&self, request_id: &str) {
+        if let Ok(mut aborts) = self.aborts.lock() {
+            if aborts.len() == ABORTS_KEPT {
+                aborts.pop_front();
+            }
+            aborts.push_back((request_id.to_owned(), clock::now()));
         }
         self.aborted.add(1);
     }

@@ -104,7 +104,13 @@ async fn visit(
             session.set_connection_user_context(Some(Box::new(told)));
         }
         session.set_pipelined_prefix(head);
-        (io, kept) = proxy.process_new_http(session, &down).await?.consume();
+        // Dropping the request sends its record, as what it is by then.
+        let served = tokio::select! {
+            biased;
+            served = proxy.process_new_http(session, &down) => served,
+            () = shared.cut.asked() => return None,
+        };
+        (io, kept) = served?.consume();
         io = Rewind::unwrap(io);
         limits = shared.settings().limits;
         idle = limits.idle;

@@ -40,6 +40,9 @@ const READ_BUFFER: usize = 4 * 1024;
 /// Idle connections to replicas that are kept, per thread.
 const POOL_PER_THREAD: usize = 1_024;
 
+/// A second signal within this time belongs to the first: some senders signal a process and its group.
+const ECHO: Duration = Duration::from_secs(1);
+
 /// How long bytes on their way out and lingering clients may take after the last request.
 const LAST_BYTES: Duration = Duration::from_millis(1_500);
 
@@ -204,9 +207,32 @@ impl ShutdownSignalWatch for Signals {
             tracing::error!("cannot wait for signals, stopping: {error}");
         }
         self.shared.draining.store(true, Relaxed);
+        tokio::spawn(cut_at_the_next(Arc::clone(&self.shared)));
         tokio::time::sleep(self.shared.settings().shutdown_lag).await;
         ShutdownSignal::GracefulTerminate
     }
+}
+
+/// Waits for a second signal, and ends the running requests then. Their records are still written.
+async fn cut_at_the_next(shared: Arc<Shared>) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return;
+    };
+    let began = clock::now();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if clock::now().saturating_duration_since(began) > ECHO {
+            break;
+        }
+    }
+    let in_flight = shared.in_flight.load(Relaxed);
+    tracing::warn!(in_flight, "asked again: {in_flight} requests are cut");
+    shared.cut.ask();
 }
 
 // === impl Signals ===

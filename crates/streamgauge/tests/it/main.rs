@@ -1,8 +1,10 @@
 //! The real binary from outside: between real sockets, with the record that each request leaves, and its own
 //! end.
 
+mod aborts;
 mod attempts;
 mod bytes;
+mod chaos;
 #[path = "../../../ledger/tests/contract_postgres/cluster.rs"]
 mod cluster;
 mod ends;

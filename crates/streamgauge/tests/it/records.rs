@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use record::MetricRecord;
 use rustix::process::Signal;
 use serde_json::Value;
 use simulator::load::{self, LoadSettings, Mode, Traffic};
@@ -24,7 +25,7 @@ async fn replica() -> Simulator {
 }
 
 /// The value of a metric without labels, or the sum over its labels.
-fn metric(text: &str, name: &str) -> u64 {
+pub(crate) fn metric(text: &str, name: &str) -> u64 {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let values = lines.filter_map(|line| {
         let (series, value) = line.rsplit_once(' ')?;
@@ -114,6 +115,12 @@ async fn every_answer_that_came_whole_has_its_row_after_a_sigterm_under_load() {
 
 /// The ids of all rows of a ledger whose processes have ended.
 async fn rows(up: &Up) -> HashSet<String> {
+    let records = records(up).await;
+    records.iter().map(|record| record.id.to_string()).collect()
+}
+
+/// All rows of a ledger.
+pub(crate) async fn records(up: &Up) -> Vec<MetricRecord> {
     let reader = ledger::Reader::open(&up.ledger).expect("the ledger is there");
     let query = ledger::Query {
         from: record::UnixMillis(0),
@@ -124,13 +131,13 @@ async fn rows(up: &Up) -> HashSet<String> {
         limit: ledger::PAGE_LIMIT_MAX,
         cursor: None,
     };
-    let mut ids = HashSet::new();
+    let mut records = Vec::new();
     loop {
         let answer = reader.requests(&query, &page).await.expect("a page");
-        ids.extend(answer.records.iter().map(|record| record.id.to_string()));
+        records.extend(answer.records);
         page.cursor = answer.next;
         if page.cursor.is_none() {
-            return ids;
+            return records;
         }
     }
 }

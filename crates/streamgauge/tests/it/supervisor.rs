@@ -6,6 +6,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 use simulator::{Settings, Simulator, TokenRange, wait_until};
 
+use crate::exchange::{CHAT, Client, request};
+use crate::records::records;
 use crate::up::{DEADLINE, Up, ask, is_alive, send};
 
 pub(crate) const STREAM: &str =
@@ -146,4 +148,39 @@ async fn children_do_not_outlive_a_killed_supervisor() {
         children.values().all(|pid| !is_alive(*pid))
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_second_request_to_end_cuts_the_running_stream_and_keeps_its_record() {
+    let settings = Settings {
+        models: vec!["m".to_owned()],
+        itl: Duration::from_secs(600),
+        ..Settings::default()
+    };
+    let replica = Simulator::start(settings).await.expect("a free port");
+    let mut up = Up::start(&["--upstream", &replica.url()]).await;
+    let mut client = Client::connect(&up.proxy).await;
+    client.send(request(CHAT, "cut-short", STREAM)).await;
+    client.until("\"content\":\" ").await;
+    up.signal(Signal::TERM);
+    up.logged("draining: 1 requests are in flight").await;
+    // Signals within a second of the first are its echo.
+    let again = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            up.signal(Signal::TERM);
+            if up.log().iter().any(|line| line.contains("stopping at once")) {
+                return;
+            }
+        }
+    };
+    let asked = tokio::time::timeout(DEADLINE, again).await;
+    assert!(asked.is_ok(), "log: {:#?}", up.log());
+    assert!(up.ended().await.success(), "log: {:#?}", up.log());
+    let records = records(&up).await;
+    let [record] = records.as_slice() else {
+        panic!("one row: {records:#?}; log: {:#?}", up.log())
+    };
+    assert_eq!(record.outcome, record::Outcome::Abandoned);
+    assert_eq!(&*record.id, "cut-short");
 }
