@@ -12,6 +12,7 @@ use record::{MetricRecord, Name, Pulse};
 use crate::codes::Kind;
 use crate::dictionary::Entry;
 use crate::error::{AppendError, OpenError, QueryError};
+use crate::postgres::Progress;
 use crate::retention::{Prune, Pruned};
 use crate::rollup::{Bucket, Cube, Slice, TierStates};
 use crate::sheet::Sheet;
@@ -209,6 +210,39 @@ impl Store {
             Self::Sqlite(store) => store.set_aside().await,
             // Its server keeps it sound.
             Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// How far a copy into this ledger is; `None` when it was finished.
+    pub(crate) async fn copied(&mut self) -> Result<Option<Progress>, AppendError> {
+        match self {
+            // Nothing is copied into a file.
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(store) => store.copied().await,
+        }
+    }
+
+    /// Stores rows of a copy, and how far it is then, in one transaction.
+    pub(crate) async fn copy_rows(
+        &mut self,
+        entries: &[Entry<'_>],
+        progress: Progress,
+    ) -> Result<(), AppendError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(store) => store.copy_rows(entries, progress).await,
+        }
+    }
+
+    /// Stores all sums of a copy, by which it ends. Returns how many requests they count.
+    pub(crate) async fn copy_sheets(
+        &mut self,
+        sheets: &[Sheet],
+        states: &TierStates,
+    ) -> Result<u64, AppendError> {
+        match self {
+            Self::Sqlite(_) => Ok(0),
+            Self::Postgres(store) => store.copy_sheets(sheets, states).await,
         }
     }
 

@@ -1,4 +1,5 @@
-//! The ledger: one row per request in a SQLite file, written by a proxy and read by the metrics API.
+//! The ledger: one row per request in a SQLite file or in PostgreSQL, written by proxies and read by the
+//! metrics API.
 //!
 //! All SQL of streamgauge is here. A [`Writer`] stores batches of records, each in one transaction; a
 //! [`Reader`] answers questions about windows of time from any other process. Neither reads a clock.
@@ -9,6 +10,7 @@ mod backup;
 mod cell;
 mod codes;
 mod columns;
+mod copy;
 mod dictionary;
 mod engine;
 mod error;
@@ -36,6 +38,7 @@ pub use answer::{
 };
 pub use audit::{Audit, AuditError, AuditStep, Depth, TierAudit, audit};
 pub use backup::{Backup, BackupError, BackupFolder, BackupStep, Thinned, backup, examine};
+pub use copy::{Copied, CopyError, CopyStep, copy};
 pub use error::{AppendError, OpenError, QueryError};
 pub use postgres::masked_url;
 pub use question::{Filter, PAGE_LIMIT_MAX, POINTS_MAX, Page, Query};

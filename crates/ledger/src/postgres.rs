@@ -7,6 +7,7 @@
 mod address;
 mod adoption;
 mod connection;
+mod copied;
 mod doubt;
 mod failure;
 mod instance;
@@ -21,9 +22,11 @@ mod sequence;
 mod session;
 mod sheets;
 mod store;
+mod writing;
 
 pub(crate) use address::is_postgres;
 pub use address::masked_url;
+pub(crate) use copied::Progress;
 pub(crate) use failure::{code_word, is_passing};
 pub(crate) use session::{Connections, Session};
 pub(crate) use store::Store;

@@ -4,6 +4,8 @@
 
 #[path = "contract_postgres/cluster.rs"]
 mod cluster;
+#[path = "contract_postgres/copies.rs"]
+mod copies;
 #[path = "contract_postgres/faults.rs"]
 mod faults;
 #[path = "contract/figures.rs"]

@@ -61,6 +61,18 @@ pub(crate) enum LedgerCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Copy a SQLite ledger into PostgreSQL; not while a proxy writes to the SQLite one. Goes on where it was
+    /// stopped
+    Copy {
+        /// The ledger to copy, such as sqlite://data/streamgauge.db
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// Where to, such as postgres://user:password@host/database
+        #[arg(long, value_name = "URL")]
+        to: String,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Put a backup in the place of the ledger, which is kept beside it; not while a proxy writes to it
     Restore {
         /// The backup
@@ -95,6 +107,7 @@ pub(crate) fn ledger(command: &LedgerCommand, env: &Environment) -> Result<(), F
         LedgerCommand::Check { full, .. } => run(check::run(&config, *full, json)),
         LedgerCommand::Stats { .. } => run(room::stats(&config, json)),
         LedgerCommand::Prune { .. } => run(room::prune(&config, json)),
+        LedgerCommand::Copy { from, to, .. } => run(copies::copy(from, to, json)),
         LedgerCommand::Restore { file, .. } => run(copies::restore(&config, file, json)),
     }
 }
@@ -137,6 +150,7 @@ impl LedgerCommand {
             Self::Check { common, .. }
             | Self::Stats { common }
             | Self::Prune { common }
+            | Self::Copy { common, .. }
             | Self::Restore { common, .. } => common,
         }
     }

@@ -2,37 +2,34 @@
 
 use std::time::Duration;
 
-use record::{MetricRecord, Name, Pulse};
-use sqlx::postgres::PgConnection;
-use sqlx::{Connection as _, Executor as _};
+use record::{MetricRecord, Name};
+use sqlx::Connection as _;
 
 use super::address::Address;
-use super::connection::{connect, transaction};
+use super::copied::{self, Progress};
 use super::doubt::Doubts;
 use super::instance::{self, Backend};
-use super::partitions::Days;
-use super::sequence::Sequence;
-use super::{adoption, names, retention, rows, schema, sheets};
+use super::writing::{Identity, Writing};
+use super::{adoption, names, retention, sheets};
 use crate::codes::Kind;
+use crate::dictionary::Entry;
 use crate::engine::{Batch, Fold};
 use crate::error::{AppendError, OpenError};
 use crate::retention::{Prune, Pruned};
 use crate::rollup::{Cube, Slice, TierStates};
+use crate::sheet::Sheet;
 use crate::writer::WriterHealth;
 
 /// How long any piece of work may take before the connection is given up: longer than the server's own
 /// limit on a statement, so that only a server that is not there any more is met by it.
 const WORK_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// How often a batch is given other row ids. Once is rare; this often means that something is wrong.
-const IDS_ATTEMPTS: u32 = 8;
-
 /// Writes one PostgreSQL ledger as one proxy.
 #[derive(Debug)]
 pub(crate) struct Store {
     address: Address,
     instance: Name,
-    session: Option<Session>,
+    session: Option<Writing>,
     /// The session was opened after the last [`Self::ready`].
     fresh: bool,
     /// The server's process of a session that was given up.
@@ -42,35 +39,12 @@ pub(crate) struct Store {
     bytes: Option<u64>,
 }
 
-/// A connection, and what is known about its content.
-#[derive(Debug)]
-struct Session {
-    connection: PgConnection,
-    backend: Backend,
-    own: Identity,
-    /// The proxy that is gone and whose sheets are put in order for it.
-    orphan: Option<Identity>,
-    sequence: Sequence,
-    days: Days,
-    /// Something was begun and its end not seen.
-    busy: bool,
-    /// A COMMIT was sent and not answered.
-    committing: bool,
-}
-
-/// A proxy and its last transaction.
-#[derive(Clone, Copy, Debug)]
-struct Identity {
-    number: i32,
-    batch: i64,
-}
-
 // === impl Store ===
 
 impl Store {
     pub(crate) async fn open(url: &str, instance: &Name) -> Result<Self, OpenError> {
         let address = Address::parse(url)?;
-        let mut session = Session::open(&address, instance, None).await?;
+        let mut session = Writing::open(&address, instance, None).await?;
         let bytes = retention::used_bytes(&mut session.connection).await;
         Ok(Self {
             address,
@@ -88,7 +62,7 @@ impl Store {
             self.give_up();
         }
         if self.session.is_none() {
-            let session = Session::open(&self.address, &self.instance, self.before.as_ref()).await?;
+            let session = Writing::open(&self.address, &self.instance, self.before.as_ref()).await?;
             self.before = None;
             self.doubts.settle(session.own.batch);
             self.session = Some(session);
@@ -194,6 +168,35 @@ impl Store {
         .await
     }
 
+    /// How far the copy of this name is; `None` when it was finished.
+    pub(crate) async fn copied(&mut self) -> Result<Option<Progress>, AppendError> {
+        self.work(async |session| copied::progress(&mut session.connection, session.own.number).await)
+            .await
+    }
+
+    /// Stores rows of a copy, and how far it is then, in one transaction.
+    pub(crate) async fn copy_rows(
+        &mut self,
+        entries: &[Entry<'_>],
+        progress: Progress,
+    ) -> Result<(), AppendError> {
+        self.work(async |session| session.copy_rows(entries, progress).await)
+            .await
+    }
+
+    /// Stores all sums of a copy in one transaction, which takes as long as it takes, and ends the copy.
+    /// Returns how many requests they count.
+    pub(crate) async fn copy_sheets(
+        &mut self,
+        stored: &[Sheet],
+        states: &TierStates,
+    ) -> Result<u64, AppendError> {
+        let Some(session) = &mut self.session else {
+            return Err(AppendError::Database(sqlx::Error::PoolClosed));
+        };
+        Ok(session.copy_sheets(stored, states).await?)
+    }
+
     pub(crate) async fn prune(&mut self, prune: &Prune) -> Result<Pruned, AppendError> {
         let (pruned, bytes) = self
             .work(async |session| {
@@ -226,7 +229,7 @@ impl Store {
     /// [`Self::ready`] makes another.
     async fn work<T>(
         &mut self,
-        work: impl AsyncFnOnce(&mut Session) -> Result<T, sqlx::Error>,
+        work: impl AsyncFnOnce(&mut Writing) -> Result<T, sqlx::Error>,
     ) -> Result<T, AppendError> {
         let Some(session) = &mut self.session else {
             return Err(AppendError::Database(sqlx::Error::PoolClosed));
@@ -265,136 +268,4 @@ impl Store {
             self.before = Some(session.backend);
         }
     }
-}
-
-// === impl Session ===
-
-impl Session {
-    async fn open(address: &Address, name: &Name, before: Option<&Backend>) -> Result<Self, OpenError> {
-        let refusal = |source| OpenError::Postgres {
-            ledger: address.shown().to_owned(),
-            source,
-        };
-        let mut connection = connect(address).await.map_err(refusal)?;
-        schema::migrate(&mut connection)
-            .await
-            .map_err(|error| error.into_error(address.shown()))?;
-        let number = instance::enter(&mut connection, address, name, before).await?;
-        adoption::register(&mut connection, number)
-            .await
-            .map_err(refusal)?;
-        let batch = instance::batch(&mut connection, number).await.map_err(refusal)?;
-        let newest = rows::newest(&mut connection).await.map_err(refusal)?;
-        Ok(Self {
-            backend: instance::backend(&mut connection).await.map_err(refusal)?,
-            connection,
-            own: Identity { number, batch },
-            orphan: None,
-            sequence: Sequence::new(number, newest),
-            days: Days::default(),
-            busy: false,
-            committing: false,
-        })
-    }
-
-    /// For whom sheets are put in order.
-    fn acting(&self) -> Identity {
-        self.orphan.unwrap_or(self.own)
-    }
-
-    async fn append(&mut self, batch: Batch<'_>) -> Result<(), sqlx::Error> {
-        let outcome = self.append_with_ids(batch).await;
-        if outcome.is_err() {
-            // Another proxy may have dropped the partition of a late row.
-            self.days = Days::default();
-        }
-        outcome
-    }
-
-    async fn append_with_ids(&mut self, batch: Batch<'_>) -> Result<(), sqlx::Error> {
-        let moments = batch.rows.iter().map(|entry| entry.record.started_at);
-        self.days.ready(&mut self.connection, moments).await?;
-        let mut ids = self.sequence.ids(batch.rows);
-        let own = self.own;
-        for _ in 0..IDS_ATTEMPTS {
-            self.connection.execute("BEGIN").await?;
-            match fill(&mut self.connection, own, batch, &ids).await {
-                Ok(true) => {
-                    self.committing = true;
-                    self.connection.execute("COMMIT").await?;
-                    self.committing = false;
-                    self.own.batch += 1;
-                    return Ok(());
-                }
-                Ok(false) => {
-                    self.connection.execute("ROLLBACK").await?;
-                    let taken = rows::taken(&mut self.connection, &ids).await?;
-                    self.sequence.change(&mut ids, &taken);
-                }
-                Err(error) => {
-                    self.connection.execute("ROLLBACK").await?;
-                    return Err(error);
-                }
-            }
-        }
-        Err(sqlx::Error::Protocol(format!(
-            "row ids were taken {IDS_ATTEMPTS} times in a row"
-        )))
-    }
-
-    async fn fold(&mut self, fold: &Fold) -> Result<(), sqlx::Error> {
-        let Identity { number, batch } = self.acting();
-        let batch = batch + 1;
-        transaction(&mut self.connection, async |connection| {
-            sheets::fold(connection, number, fold, batch).await?;
-            instance::count_batch(connection, number, batch).await
-        })
-        .await?;
-        self.orphan.as_mut().unwrap_or(&mut self.own).batch = batch;
-        Ok(())
-    }
-
-    /// Whether the connection answers and is in no transaction.
-    async fn is_usable(&mut self) -> bool {
-        // Outside of a transaction this is a warning.
-        let answer = self.connection.execute("ROLLBACK");
-        matches!(
-            tokio::time::timeout(Duration::from_secs(1), answer).await,
-            Ok(Ok(_))
-        )
-    }
-}
-
-/// Everything of a batch, in the open transaction; `false` when a row id is taken.
-async fn fill(
-    connection: &mut PgConnection,
-    own: Identity,
-    batch: Batch<'_>,
-    ids: &[crate::identifier::RowId],
-) -> Result<bool, sqlx::Error> {
-    if !rows::insert(connection, batch.rows, ids).await? {
-        return Ok(false);
-    }
-    sheets::add(connection, own.number, batch.sheets, own.batch + 1).await?;
-    if let Some(pulse) = batch.pulse {
-        put_pulse(connection, pulse).await?;
-    }
-    instance::count_batch(connection, own.number, own.batch + 1).await?;
-    Ok(true)
-}
-
-async fn put_pulse(connection: &mut PgConnection, pulse: &Pulse) -> Result<(), sqlx::Error> {
-    let text = serde_json::to_string(pulse).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query(
-        "INSERT INTO pulse (instance, at_ms, pulse, families) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (instance) DO UPDATE \
-         SET at_ms = excluded.at_ms, pulse = excluded.pulse, families = excluded.families",
-    )
-    .bind(names::without_nul(&pulse.instance))
-    .bind(pulse.at.0)
-    .bind(text)
-    .bind(pulse.families.as_slice())
-    .execute(connection)
-    .await?;
-    Ok(())
 }

@@ -1,10 +1,11 @@
 //! `streamgauge backup FILE` and `streamgauge ledger restore FILE`: a copy of the ledger, and back.
+//! `streamgauge ledger copy`: a copy in another engine.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use ledger::BackupStep;
+use ledger::{BackupStep, CopyStep};
 use serde_json::json;
 
 use super::output::{Progress, print, size};
@@ -57,5 +58,25 @@ pub(super) async fn restore(config: &Config, file: &Path, json: bool) -> Result<
         // A string takes everything.
         let _ = write!(lines, "; what was there is kept as {kept}");
     }
+    Ok(print(json, &object, &lines)?)
+}
+
+/// Copies a ledger into another engine.
+pub(super) async fn copy(from: &str, to: &str, json: bool) -> Result<(), Failure> {
+    let began = clock::now();
+    let mut progress = Progress::default();
+    let copied = ledger::copy(from, to, |step| {
+        progress.show(&match step {
+            CopyStep::Requests { copied, of } => format!("copying requests: {copied} of {of}"),
+            CopyStep::Sums { copied } => format!("copying sums: {copied}"),
+        });
+    })
+    .await
+    .context("the copy is not finished; the same command goes on with it")?;
+    drop(progress);
+    let took = clock::now().saturating_duration_since(began).as_secs_f64();
+    let (requests, sums) = (copied.requests, copied.sums);
+    let object = json!({"requests": requests, "sums": sums, "seconds": took});
+    let lines = format!("{requests} requests and {sums} sums are copied and counted again, in {took:.1} s");
     Ok(print(json, &object, &lines)?)
 }
