@@ -9,6 +9,7 @@
 
 mod admission;
 mod audit;
+mod models;
 mod places;
 mod pool;
 
@@ -21,6 +22,7 @@ use record::{Name, ReplicaPulse, ReplicaState};
 use tokio::sync::watch;
 
 pub(crate) use audit::{Audit, Hold};
+pub(crate) use models::UnknownModel;
 pub(crate) use places::{WithReplica, count_in};
 pub(crate) use pool::Pool;
 #[cfg(test)]
@@ -83,6 +85,24 @@ impl Fleet {
     pub(crate) fn replace(&self, settings: &[PoolSettings]) -> Result<(), UrlError> {
         // One swap after the other: each starts from what the one before it left.
         let mut leaving = self.leaving.lock();
+        self.swap(&mut leaving, settings)
+    }
+
+    /// A replica lists other models than before: from now on requests are sent accordingly.
+    pub(crate) fn models_changed(&self) {
+        let mut leaving = self.leaving.lock();
+        let settings: Vec<_> = self
+            .pools
+            .load()
+            .iter()
+            .map(|pool| pool.settings.clone())
+            .collect();
+        if let Err(error) = self.swap(&mut leaving, &settings) {
+            debug_assert!(false, "these URLs are in force: {error}");
+        }
+    }
+
+    fn swap(&self, leaving: &mut Vec<Member>, settings: &[PoolSettings]) -> Result<(), UrlError> {
         let before = self.pools.load_full();
         let after = settings.iter().map(|settings| {
             let same = before.iter().find(|pool| pool.name == settings.name);
@@ -110,7 +130,8 @@ impl Fleet {
         self.pools.load().iter().find(|pool| &*pool.name == name).cloned()
     }
 
-    /// The pool for a request that names no model.
+    /// The first pool.
+    #[cfg(test)]
     pub(crate) fn first(&self) -> Option<Arc<Pool>> {
         self.pools.load().first().cloned()
     }

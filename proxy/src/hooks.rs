@@ -12,6 +12,7 @@ mod door;
 mod failure;
 mod headers;
 mod inquiry;
+mod listing;
 mod ops;
 mod peer;
 mod probe;
@@ -35,7 +36,7 @@ use observer::{End, Forward, Framing, ObservedBody, ObservedStream, StreamKind};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{Error, HttpPeer, Result, Session};
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext};
-use record::{Dialect, Flags};
+use record::{Dialect, Endpoint, Flags};
 
 use crate::clock;
 use crate::hooks::answer::Refusal;
@@ -73,6 +74,7 @@ impl ProxyHttp for Hooks {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         match self.admit(session, ctx).await? {
+            Ok(()) if ctx.tracked.endpoint == Endpoint::Models => self.list_models(session, ctx).await,
             Ok(()) => Ok(false),
             Err(refusal) => {
                 refusal.send(session, ctx).await?;

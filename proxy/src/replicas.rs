@@ -40,6 +40,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Numbers the replicas.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
+/// Most models that are taken from one replica's list. Why this number: more adapters than one server holds.
+const MODELS_MAX: usize = 512;
+
 /// No limit, in the atomics that hold limits.
 const UNLIMITED: u64 = u64::MAX;
 
@@ -73,7 +76,7 @@ pub(crate) struct Replica {
     in_flight_max: AtomicU64,
     requests: AtomicU64,
     errors: AtomicU64,
-    models: ArcSwapOption<Vec<Name>>,
+    models: ArcSwapOption<Vec<Model>>,
     /// How long first tokens took.
     pub(crate) pace: Pace,
     /// What it said last about its load.
@@ -83,6 +86,14 @@ pub(crate) struct Replica {
     /// It gets no new requests, whatever its health.
     drained: AtomicBool,
     forsaken: Arc<AtomicBool>,
+}
+
+/// A model as a replica lists it.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) name: Name,
+    /// All that the replica says about it.
+    pub(crate) card: Arc<serde_json::Value>,
 }
 
 /// The state machine with the settings that it runs under.
@@ -182,11 +193,13 @@ impl Replica {
         }
     }
 
-    pub(crate) fn models(&self) -> Option<Arc<Vec<Name>>> {
+    /// What it lists; `None` while it has not told.
+    pub(crate) fn models(&self) -> Option<Arc<Vec<Model>>> {
         self.models.load_full()
     }
 
-    pub(crate) fn set_models(&self, models: Vec<Name>) {
+    pub(crate) fn set_models(&self, mut models: Vec<Model>) {
+        models.truncate(MODELS_MAX);
         self.models.store(Some(Arc::new(models)));
     }
 
@@ -368,7 +381,10 @@ impl Replica {
             pool: pool.clone(),
             state: self.state(),
             in_flight: self.in_flight(),
-            models: self.models().map(|models| models.to_vec()).unwrap_or_default(),
+            models: self
+                .models()
+                .map(|models| models.iter().map(|model| Arc::clone(&model.name)).collect())
+                .unwrap_or_default(),
             changed_at: (changed_at > 0).then_some(UnixMillis(changed_at)),
             requests_total: self.requests.load(Relaxed),
             errors_total: self.errors.load(Relaxed),

@@ -4,6 +4,7 @@
 //! checked and what a replica reads. Everything else is our 404 and never reaches a replica, because
 //! inference servers also serve `/sleep`, `/shutdown`, `/load_lora_adapter` and their like on the same port.
 
+use percent_encoding::percent_decode;
 use record::{Dialect, Endpoint};
 
 /// What a served path is.
@@ -53,12 +54,16 @@ const ROUTES: [(&str, Endpoint, Dialect); 25] = [
     ("/api/embed", Endpoint::Embeddings, Dialect::Json),
 ];
 
+/// What stands before the name of a model whose entry is asked for.
+const MODEL: &str = "/v1/models/";
+
 /// The route of a raw request target (path and query); `None` when it is not served.
 pub(crate) fn route(target: &[u8]) -> Option<Route> {
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
-    let (_, endpoint, dialect) = ROUTES
-        .into_iter()
-        .find(|(served, ..)| served.as_bytes() == path)?;
+    let served = ROUTES.into_iter().find(|(served, ..)| served.as_bytes() == path);
+    // One model's entry is always answered by us, so its path may hold anything.
+    let entry = || model_id(target).map(|_| (MODEL, Endpoint::Models, Dialect::Other));
+    let (_, endpoint, dialect) = served.or_else(entry)?;
     let method = if endpoint == Endpoint::Models {
         Method::Get
     } else {
@@ -90,6 +95,13 @@ pub(crate) const fn body_form(endpoint: Endpoint) -> BodyForm {
     }
 }
 
+/// The model whose entry a target asks for: what follows `/v1/models/`, with its escapes undone.
+pub(crate) fn model_id(target: &[u8]) -> Option<String> {
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+    let id = path.strip_prefix(MODEL.as_bytes()).filter(|id| !id.is_empty())?;
+    percent_decode(id).decode_utf8().ok().map(Into::into)
+}
+
 // === impl Method ===
 
 impl Method {
@@ -113,7 +125,12 @@ mod tests {
                 Some(Endpoint::Chat)
             );
         }
-        assert_eq!(route(b"/v1/models").map(|route| route.method), Some(Method::Get));
+        for target in ["/v1/models", "/v1/models/meta-llama/Llama-3.3-70B"] {
+            let found = route(target.as_bytes());
+            assert_eq!(found.map(|route| route.method), Some(Method::Get), "{target}");
+        }
+        assert_eq!(model_id(b"/v1/models/a%2Fb?x=1").as_deref(), Some("a/b"));
+        assert_eq!(model_id(b"/v1/models/"), None);
     }
 
     #[test]
@@ -128,6 +145,8 @@ mod tests {
             "//v1/models",
             "/v1/Models",
             "/v1%2fmodels",
+            "/v1/models/",
+            "/v1/models/%ff",
             "/v1/models;x",
             "/v1/models#x",
             "http://x/v1/models",

@@ -118,6 +118,10 @@ pub struct Limits {
 pub struct PoolSettings {
     /// Its name in records and labels.
     pub name: Name,
+    /// The models that it serves, `*` for any; empty takes what its replicas list.
+    pub models: Vec<Name>,
+    /// Other names of its models: what clients write, and what the replicas are asked for.
+    pub aliases: Vec<(Name, Name)>,
     /// Its replicas.
     pub replicas: Vec<ReplicaSettings>,
     /// The four deadlines towards a replica.
@@ -143,6 +147,8 @@ pub struct ReplicaSettings {
     pub url: String,
     /// Requests that may be with it at once; `None` is no limit.
     pub max_in_flight: Option<usize>,
+    /// It gets no new requests; those that it has go on.
+    pub drain: bool,
 }
 
 /// Room for requests that find no place at a replica.

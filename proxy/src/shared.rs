@@ -106,6 +106,11 @@ impl Shared {
         Ok((Arc::new(shared), records))
     }
 
+    /// When the process started.
+    pub(crate) const fn started_at(&self) -> UnixMillis {
+        self.started_at
+    }
+
     /// The settings in force. Held for a moment only: what has begun keeps what it took from them.
     pub(crate) fn settings(&self) -> Guard<Arc<Settings>> {
         self.settings.load()

@@ -52,7 +52,13 @@ impl Pool {
     /// Waits for a place. A place that became free just before is not seen: look once more after this
     /// returns.
     pub(crate) fn join(&self, key: u64) -> Result<Place<WithReplica>, Full> {
-        self.kept.places.join(key, |_| true)
+        if self.model.is_none() {
+            return self.kept.places.join(key, |_| true);
+        }
+        let own: Vec<u64> = self.replicas.iter().map(|replica| replica.id).collect();
+        self.kept
+            .places
+            .join(key, move |replica| own.contains(&replica.id))
     }
 
     /// Gives free places at a replica to requests that wait for one.

@@ -8,6 +8,7 @@ use record::Name;
 
 use super::Member;
 use crate::clock;
+use crate::fleet::models::Models;
 use crate::fleet::places::Places;
 use crate::replicas::{Replica, RetryBudget, UrlError};
 use crate::settings::{PoolSettings, Timeouts};
@@ -18,6 +19,9 @@ pub(crate) struct Pool {
     pub(crate) name: Name,
     pub(crate) settings: PoolSettings,
     pub(crate) replicas: Vec<Arc<Replica>>,
+    /// The model that this is a view for: then some of the replicas are left out.
+    pub(super) model: Option<Name>,
+    pub(super) models: Models,
     connection_group: u64,
     /// What a pool of this name keeps from one configuration to the next.
     pub(super) kept: Arc<Kept>,
@@ -48,12 +52,21 @@ impl Pool {
                 None => Replica::new(wanted).map(Arc::new),
             }
         });
-        Ok(Self {
+        let replicas = replicas.collect::<Result<Vec<_>, _>>()?;
+        let kept = before.map_or_else(|| Arc::new(Kept::new(settings)), |pool| Arc::clone(&pool.kept));
+        let whole = |model: Option<Name>, replicas: Vec<Arc<Replica>>| Self {
             name: settings.name.clone(),
-            replicas: replicas.collect::<Result<_, _>>()?,
+            replicas,
+            model,
+            models: Models::default(),
             connection_group: connection_group(&settings.timeouts),
             settings: settings.clone(),
-            kept: before.map_or_else(|| Arc::new(Kept::new(settings)), |pool| Arc::clone(&pool.kept)),
+            kept: Arc::clone(&kept),
+        };
+        let models = Models::of(&replicas, |model, some| whole(Some(Arc::clone(model)), some));
+        Ok(Self {
+            models,
+            ..whole(None, replicas)
         })
     }
 
@@ -64,6 +77,7 @@ impl Pool {
         self.kept.retries.share(settings.retries.percent);
         for (replica, own) in self.replicas.iter().zip(&settings.replicas) {
             replica.settings(&settings.health, own.max_in_flight);
+            replica.drain(own.drain);
         }
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Refusal {
     /// Seconds after which another try is sensible.
     pub(crate) retry_after: Option<u32>,
     pub(crate) allow: Option<&'static str>,
+    /// The field of the request that is at fault, and OpenAI's word for the fault.
+    pub(crate) fault: Option<(&'static str, &'static str)>,
 }
 
 // === impl Refusal ===
@@ -37,6 +39,17 @@ impl Refusal {
             end: End::Faulty,
             retry_after: None,
             allow: None,
+            fault: None,
+        }
+    }
+
+    /// A model that no pool serves, in OpenAI's words: its clients tell it from other errors by the code.
+    pub(crate) fn unknown_model(model: Option<&Name>) -> Self {
+        let shown: String = model.map_or("", |model| model).chars().take(80).collect();
+        let message = format!("the model {shown:?} does not exist; GET /v1/models lists those that do");
+        Self {
+            fault: Some(("model", "model_not_found")),
+            ..Self::faulty(404, "invalid_request_error", message)
         }
     }
 
@@ -130,27 +143,14 @@ impl Refusal {
         ctx.tracked.error_type = Some(Name::from(self.kind));
         ctx.tracked.end(self.end);
         let body = self.body(ctx.tracked.endpoint);
-        let mut head = ResponseHeader::build(self.status, Some(6))?;
-        head.insert_header(header::CONTENT_TYPE, "application/json")?;
-        head.insert_header(header::CONTENT_LENGTH, body.len())?;
-        head.insert_header("x-request-id", &*ctx.tracked.id)?;
+        let mut head = head(self.status, &body, ctx)?;
         if let Some(seconds) = self.retry_after {
             head.insert_header(header::RETRY_AFTER, seconds)?;
         }
         if let Some(allow) = self.allow {
             head.insert_header(header::ALLOW, allow)?;
         }
-        if !session.as_downstream_mut().is_body_done() {
-            session.set_keepalive(None);
-        }
-        ctx.tracked.status = Some(self.status);
-        let no_body = session.req_header().method == http::Method::HEAD;
-        session.write_response_header(Box::new(head), no_body).await?;
-        if !no_body {
-            ctx.tracked.response_bytes = u64::try_from(body.len()).unwrap_or(0);
-            session.write_response_body(Some(body), true).await?;
-        }
-        Ok(())
+        write(session, ctx, head, body).await
     }
 
     /// The error form of the API that is spoken.
@@ -160,10 +160,47 @@ impl Refusal {
                 json!({"type": "error", "error": {"type": self.kind, "message": self.message}})
             }
             Endpoint::OllamaChat | Endpoint::OllamaGenerate => json!({"error": self.message}),
-            _ => openai_error(self.status, self.kind, &self.message),
+            _ => match self.fault {
+                Some((param, code)) => {
+                    let error =
+                        json!({"message": self.message, "type": self.kind, "param": param, "code": code});
+                    json!({"error": error})
+                }
+                None => openai_error(self.status, self.kind, &self.message),
+            },
         };
         value.to_string().into()
     }
+}
+
+/// Answers with this JSON.
+pub(super) async fn send_json(session: &mut Session, ctx: &mut Ctx, value: &Value) -> Result<()> {
+    ctx.tracked.end(End::Answered(200));
+    let body = Bytes::from(value.to_string());
+    let head = head(200, &body, ctx)?;
+    write(session, ctx, head, body).await
+}
+
+fn head(status: u16, body: &Bytes, ctx: &Ctx) -> Result<ResponseHeader> {
+    let mut head = ResponseHeader::build(status, Some(6))?;
+    head.insert_header(header::CONTENT_TYPE, "application/json")?;
+    head.insert_header(header::CONTENT_LENGTH, body.len())?;
+    head.insert_header("x-request-id", &*ctx.tracked.id)?;
+    Ok(head)
+}
+
+async fn write(session: &mut Session, ctx: &mut Ctx, head: ResponseHeader, body: Bytes) -> Result<()> {
+    if !session.as_downstream_mut().is_body_done() {
+        session.set_keepalive(None);
+    }
+    ctx.tracked.status = Some(head.status.as_u16());
+    let no_body = session.req_header().method == http::Method::HEAD;
+    session.write_response_header(Box::new(head), no_body).await?;
+    if !no_body {
+        ctx.tracked.response_bytes = u64::try_from(body.len()).unwrap_or(0);
+        session.write_response_body(Some(body), true).await?;
+    }
+    Ok(())
 }
 
 /// An error in OpenAI's form.

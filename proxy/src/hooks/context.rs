@@ -81,9 +81,9 @@ impl Ctx {
     }
 
     /// This pool serves the request, to its end.
-    pub(crate) fn serve_by(&mut self, pool: Option<Arc<Pool>>) {
-        self.tracked.pool = pool.as_ref().map(|pool| Arc::clone(&pool.name));
-        self.pool = pool;
+    pub(crate) fn serve_by(&mut self, pool: Arc<Pool>) {
+        self.tracked.pool = Some(Arc::clone(&pool.name));
+        self.pool = Some(pool);
     }
 
     /// Whether more requests were in flight at this one's start than may be, this one included.

@@ -48,7 +48,7 @@ impl Hooks {
             && let Some(now) = self
                 .shared
                 .fleet
-                .pool(&pool.name)
+                .again(&pool)
                 .filter(|now| !Arc::ptr_eq(now, &pool))
         {
             // The replicas that it was given may all have left since.

@@ -14,6 +14,7 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use record::{Name, ReplicaState};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -21,7 +22,7 @@ use crate::clock;
 use crate::fleet::{Member, Pool};
 use crate::hooks::inquiry::{Inquirer, NoAnswer, Question};
 use crate::hooks::scrape;
-use crate::replicas::{Event, Replica, outliers};
+use crate::replicas::{Event, Model, Replica, outliers};
 use crate::shared::Shared;
 
 /// How often names are resolved and models are listed anew.
@@ -45,12 +46,7 @@ pub(super) struct Prober(pub(super) Arc<Shared>);
 
 #[derive(Deserialize)]
 struct ModelList {
-    data: Vec<Model>,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    id: String,
+    data: Vec<Value>,
 }
 
 #[async_trait]
@@ -126,7 +122,7 @@ async fn watch(shared: &Shared, member: &Member) {
         let state = replica.state();
         if state != ReplicaState::Down && (refresh || before != state || replica.models().is_none()) {
             refreshed = Some(clock::now());
-            list_models(&inquirer, shared, &pool, replica).await;
+            list_models(&inquirer, shared, &pool, member).await;
         }
         pool.fill(replica);
     }
@@ -190,24 +186,31 @@ async fn resolve(replica: &Replica) {
     }
 }
 
-async fn list_models(inquirer: &Inquirer, shared: &Shared, pool: &Pool, replica: &Replica) {
+async fn list_models(inquirer: &Inquirer, shared: &Shared, pool: &Pool, member: &Member) {
     let question = Question {
         path: "/v1/models",
         limit: pool.settings.health.timeout,
         len_max: ANSWER_LEN_MAX,
         keep: None,
     };
-    let Ok(answer) = inquirer.ask(pool, replica, question).await else {
+    let Ok(answer) = inquirer.ask(pool, &member.replica, question).await else {
         return;
     };
     if answer.status != 200 {
         return;
     }
     if let Ok(list) = serde_json::from_slice::<ModelList>(&answer.body) {
-        let models: Vec<Name> = list.data.into_iter().map(|model| model.id.into()).collect();
+        let named = |card: Value| {
+            let name: Name = card.get("id")?.as_str()?.into();
+            let card = Arc::new(card);
+            Some(Model { name, card })
+        };
+        let models: Vec<_> = list.data.into_iter().filter_map(named).collect();
         for model in &models {
-            shared.telemetry.models.allow(model);
+            shared.telemetry.models.allow(&model.name);
         }
-        replica.set_models(models);
+        if member.lists(models) {
+            shared.fleet.models_changed();
+        }
     }
 }

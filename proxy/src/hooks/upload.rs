@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header;
-use observer::{BodyError, End, RequestFacts, UsageWanted};
+use observer::{BodyError, End, RequestFacts, UsageWanted, apply_all};
 use pingora::prelude::{Error, Result, Session};
-use record::{Endpoint, Flags};
+use record::{Endpoint, Flags, Name};
 
+use crate::fleet::{Fleet, UnknownModel};
 use crate::hooks::answer::Refusal;
 use crate::hooks::context::Ctx;
 use crate::identity::Wish;
@@ -94,8 +95,8 @@ fn gone(ctx: &mut Ctx, error: Box<Error>) -> Box<Error> {
     error.into_down()
 }
 
-/// Reads the facts of the body, finds the pool for them, and splices in the usage option. `Err`: the request
-/// is refused.
+/// Reads the facts of the body, finds the pool for them, and splices in the model's own name and the usage
+/// option. `Err`: the request is refused.
 pub(crate) fn look(
     ctx: &mut Ctx,
     endpoint: Endpoint,
@@ -105,8 +106,7 @@ pub(crate) fn look(
     let fleet = &shared.fleet;
     let form = routes::body_form(endpoint);
     let Some(body) = ctx.body.get().filter(|_| form != BodyForm::Unread).cloned() else {
-        ctx.serve_by(fleet.first());
-        return Ok(());
+        return serve(ctx, fleet, None).map(drop);
     };
     let read = if form == BodyForm::Multipart {
         RequestFacts::read_form(content_type, &body)
@@ -115,17 +115,21 @@ pub(crate) fn look(
     };
     match read {
         Ok(facts) => {
-            ctx.serve_by(fleet.first());
+            let rename = serve(ctx, fleet, facts.model.as_ref())?;
             let usage = ctx.pool.as_ref().map(|pool| pool.settings.usage);
             let wanted = match usage {
                 Some(UsageMode::Inject) => Some(UsageWanted::AtEnd),
                 Some(UsageMode::Continuous) => Some(UsageWanted::Running),
                 Some(UsageMode::Passthrough) | None => None,
             };
+            let mut splices: Vec<_> = rename
+                .and_then(|real| facts.model_splice(&real))
+                .into_iter()
+                .collect();
             if let Some(wanted) = wanted
                 && let Some(asked) = facts.ask_for_usage(endpoint, wanted)
             {
-                ctx.body.set(asked.splice.apply(&body).into());
+                splices.push(asked.splice);
                 ctx.strip = asked.strip;
             }
             let text = |place: &Option<Range<usize>>| facts.text(&body, place.as_ref()?, CLAIM_LEN_MAX);
@@ -135,17 +139,28 @@ pub(crate) fn look(
                 session: session.as_deref().map(str::as_bytes),
             };
             shared.identifier.load().body(&mut ctx.tracked.identity, wish);
+            if !splices.is_empty() {
+                splices.sort_by_key(|splice| splice.range.start);
+                ctx.body.set(apply_all(&body, &splices).into());
+            }
             ctx.tracked.facts = facts;
             Ok(())
         }
         // The replica knows best what it reads; its own error goes to the client.
         Err(BodyError::NotJson | BodyError::NotForm) => {
-            ctx.serve_by(fleet.first());
             ctx.tracked.flags.insert(Flags::BODY_UNREAD);
-            Ok(())
+            serve(ctx, fleet, None).map(drop)
         }
         Err(refused) => Err(Refusal::faulty(400, "invalid_request_error", refused.to_string())),
     }
+}
+
+/// Finds the pool; gives back the model's own name where the client used an alias.
+fn serve(ctx: &mut Ctx, fleet: &Fleet, model: Option<&Name>) -> std::result::Result<Option<Name>, Refusal> {
+    let found = fleet.destination(model);
+    let destination = found.map_err(|UnknownModel| Refusal::unknown_model(model))?;
+    ctx.serve_by(destination.pool);
+    Ok(destination.rename)
 }
 
 /// The refusal of an upload with its limit named.

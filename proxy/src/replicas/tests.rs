@@ -6,6 +6,7 @@ fn replica(url: &str) -> Result<Replica, UrlError> {
     let settings = ReplicaSettings {
         url: url.to_owned(),
         max_in_flight: None,
+        drain: false,
     };
     Replica::new(&settings)
 }

@@ -44,7 +44,7 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
     let section = top.section("proxy", problems);
     let (mut proxy, instance) = proxy::decode(section, ledger, problems);
     if let Some(pools) = top.node("pools") {
-        proxy.pools = vec![pools::decode(pools, problems)];
+        proxy.pools = pools::decode(pools, problems);
     }
     proxy.slo = decode_slo(top.section("slo", problems), problems);
     proxy.identity = identity::decode(top.section("identity", problems), &url, problems);

@@ -5,7 +5,7 @@ mod identity;
 use std::time::Duration;
 
 use ledger::masked_url;
-use proxy::{BackupSettings, HealthSettings, PoolSettings, UsageMode};
+use proxy::{BackupSettings, HealthSettings, PoolSettings, ReplicaSettings, UsageMode};
 use record::units::{format_bytes, format_duration};
 use saphyr::{Mapping, Scalar, Yaml, YamlEmitter};
 
@@ -106,10 +106,10 @@ impl Config {
 }
 
 fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
-    let replicas = pool.replicas.iter().map(|replica| match replica.max_in_flight {
-        None => text(&replica.url),
-        Some(limit) => mapping([("url", text(&replica.url)), ("max_in_flight", number(limit))]),
-    });
+    let mut aliases = Mapping::new();
+    for (alias, model) in &pool.aliases {
+        aliases.insert(text(alias), text(model));
+    }
     let usage = match pool.usage {
         UsageMode::Inject => "inject",
         UsageMode::Passthrough => "passthrough",
@@ -117,7 +117,15 @@ fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
     };
     mapping([
         ("name", text(&pool.name)),
-        ("replicas", Yaml::Sequence(replicas.collect())),
+        (
+            "models",
+            Yaml::Sequence(pool.models.iter().map(|model| text(model)).collect()),
+        ),
+        ("aliases", Yaml::Mapping(aliases)),
+        (
+            "replicas",
+            Yaml::Sequence(pool.replicas.iter().map(replica_yaml).collect()),
+        ),
         (
             "timeouts",
             mapping([
@@ -146,6 +154,18 @@ fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
         ),
         ("usage", text(usage)),
         ("upstream_key", secret(pool.upstream_key.as_deref(), secrets)),
+    ])
+}
+
+/// Its URL alone where nothing else is said.
+fn replica_yaml(replica: &ReplicaSettings) -> Yaml<'static> {
+    if replica.max_in_flight.is_none() && !replica.drain {
+        return text(&replica.url);
+    }
+    mapping([
+        ("url", text(&replica.url)),
+        ("max_in_flight", limit(replica.max_in_flight)),
+        ("drain", Yaml::Value(Scalar::Boolean(replica.drain))),
     ])
 }
 

@@ -131,12 +131,34 @@ fn a_variable_is_named_when_it_is_wrong() {
 }
 
 #[test]
-fn a_second_pool_is_refused_in_words() {
-    let lines = complaints("pools:\n  - name: a\n  - name: b\n", &Environment::default());
-    assert_eq!(
-        lines,
-        ["streamgauge.yaml:3: pools: this version serves one pool; put all replicas into the first"]
-    );
+fn pools_have_names_of_their_own_and_models() {
+    let text = "pools:\n  - name: a\n    models: [x, y/z]\n    aliases: {gpt: x}\n  - name: b\n";
+    let pools = loaded(text, &Environment::default(), &Flags::default())
+        .unwrap()
+        .proxy
+        .pools;
+    assert_eq!(pools.len(), 2);
+    assert_eq!(*pools[0].models, ["x".into(), "y/z".into()]);
+    assert_eq!(*pools[0].aliases, [("gpt".into(), "x".into())]);
+    let text = "pools:\n  - name: a\n    aliases: [x]\n  - name: a\n\
+                \x20   replicas: [{drain: perhaps, url: 'http://h:1'}]\n";
+    let lines = complaints(text, &Environment::default());
+    for (start, hint) in [
+        ("streamgauge.yaml:3: pools[0].aliases: ", "gpt-4o: "),
+        ("streamgauge.yaml:4: pools[1].name: ", "give each its own name"),
+        (
+            "streamgauge.yaml:5: pools[1].replicas[0].drain: ",
+            "neither true nor false",
+        ),
+    ] {
+        let found = lines.iter().find(|line| line.starts_with(start));
+        assert!(
+            found.is_some_and(|line| line.contains(hint)),
+            "{start}...{hint} not in {lines:#?}"
+        );
+    }
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert!(complaints("pools: []\n", &Environment::default())[0].contains("no pool"));
 }
 
 #[test]
@@ -155,7 +177,8 @@ fn one_address_for_two_listeners_is_refused() {
 #[test]
 fn yaml_with_secrets_shown_reads_back_to_the_same() {
     let text = "proxy: {listen: ['127.0.0.1:0', '[::1]:0'], grace: 90s, threads: 3}\n\
-                pools: [{name: chat, replicas: [{url: 'http://a:1'}, 'https://b'], usage: passthrough, \
+                pools: [{name: chat, models: [m, '*'], aliases: {'gpt: 4': m}, usage: passthrough, \
+                replicas: [{url: 'http://a:1', drain: true}, 'https://b'], \
                 upstream_key: '123', timeouts: {connect: 250ms}, health: {failures: 7}}]\n\
                 metrics_api: {token: 'sec${ret}', cors_origins: ['https://x.example']}\n";
     let config = loaded(text, &Environment::of([("ret", "$${ret}")]), &Flags::default()).unwrap();

@@ -14,6 +14,7 @@ mod ledgers;
 mod limits;
 mod measures;
 mod outcomes;
+mod pools;
 mod records;
 mod reload;
 mod secrets;

@@ -20,7 +20,7 @@ const RELOADS: usize = 100;
 const CLIENTS: usize = 8;
 
 /// A configuration file that can be written again.
-struct File {
+pub(crate) struct File {
     path: PathBuf,
     _folder: TempDir,
 }
@@ -28,7 +28,7 @@ struct File {
 // === impl File ===
 
 impl File {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the file");
         let file = Self {
             path: folder.path().join("a.yaml"),
@@ -38,11 +38,11 @@ impl File {
         file
     }
 
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         std::fs::write(&self.path, text).expect("the file is written");
     }
 
-    async fn up(&self) -> Up {
+    pub(crate) async fn up(&self) -> Up {
         Up::start(&["--config", &self.path.display().to_string()]).await
     }
 }
@@ -62,7 +62,7 @@ fn taken_over(up: &Up) -> usize {
 }
 
 /// Sends SIGHUP and waits until the proxy has taken over what the file says now.
-async fn reload(up: &Up) {
+pub(crate) async fn reload(up: &Up) {
     let before = taken_over(up);
     up.signal(Signal::HUP);
     waited("the new configuration to be in force", || taken_over(up) > before).await;

@@ -14,9 +14,12 @@ pub(crate) fn settings(name: &str, urls: &[&str]) -> PoolSettings {
     let replica = |url: &&str| ReplicaSettings {
         url: (*url).to_owned(),
         max_in_flight: None,
+        drain: false,
     };
     PoolSettings {
         name: name.into(),
+        models: Vec::new(),
+        aliases: Vec::new(),
         replicas: urls.iter().map(replica).collect(),
         timeouts: Timeouts {
             connect: Duration::from_secs(2),

@@ -6,7 +6,7 @@ use ::proxy::{PoolSettings, ReplicaSettings, Timeouts, UsageMode};
 use record::Name;
 
 use super::resilience;
-use super::values::{at_least_one, label, secret, span, usage_mode};
+use super::values::{at_least_one, label, model, secret, span, usage_mode, yes_or_no};
 use crate::config::address;
 use crate::config::node::{Node, Origin, Value};
 use crate::config::problem::Problem;
@@ -17,36 +17,39 @@ pub(super) fn usual(problems: &mut Vec<Problem>) -> PoolSettings {
     decode_pool(&Node::empty(), "pools[0]", problems)
 }
 
-pub(super) fn decode(node: &Node, problems: &mut Vec<Problem>) -> PoolSettings {
-    let mut refuse = |origin: &Origin, message: &str| {
-        let message = message.to_owned();
-        problems.push(Problem {
-            origin: origin.clone(),
-            key: "pools".to_owned(),
-            message,
-        });
+pub(super) fn decode(node: &Node, problems: &mut Vec<Problem>) -> Vec<PoolSettings> {
+    let Value::List(nodes) = &node.value else {
+        let found = node.value.kind();
+        let message = format!("expected a list of pools (`- name: ...`), found {found}");
+        refuse(&node.origin, "pools", message, problems);
+        return Vec::new();
     };
-    let nothing = Node::empty();
-    let pool = match &node.value {
-        Value::List(pools) => {
-            if let Some(second) = pools.get(1) {
-                refuse(
-                    &second.origin,
-                    "this version serves one pool; put all replicas into the first",
-                );
-            }
-            pools.first().unwrap_or(&nothing)
-        }
-        other => {
-            let found = other.kind();
-            refuse(
-                &node.origin,
-                &format!("expected a list of pools (`- name: ...`), found {found}"),
+    if nodes.is_empty() {
+        let message = "no pool; leave the key out for the usual one, or write `- replicas: [...]`";
+        refuse(&node.origin, "pools", message.to_owned(), problems);
+    }
+    let mut pools: Vec<PoolSettings> = Vec::new();
+    for (nth, node) in nodes.iter().enumerate() {
+        let path = format!("pools[{nth}]");
+        let pool = decode_pool(node, &path, problems);
+        if pools.iter().any(|known| known.name == pool.name) {
+            let message = format!(
+                "another pool is called `{}` already; give each its own name",
+                pool.name
             );
-            &nothing
+            refuse(&node.origin, &join(&path, "name"), message, problems);
         }
-    };
-    decode_pool(pool, "pools[0]", problems)
+        pools.push(pool);
+    }
+    pools
+}
+
+fn refuse(origin: &Origin, key: &str, message: String, problems: &mut Vec<Problem>) {
+    problems.push(Problem {
+        origin: origin.clone(),
+        key: key.to_owned(),
+        message,
+    });
 }
 
 fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSettings {
@@ -57,8 +60,14 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
         vec![ReplicaSettings {
             url: "http://127.0.0.1:8000".to_owned(),
             max_in_flight: None,
+            drain: false,
         }]
     };
+    let models = pool.list("models", problems, model);
+    let aliases = pool.node("aliases");
+    let aliases = aliases.map_or_else(Vec::new, |node| {
+        decode_aliases(node, &join(path, "aliases"), problems)
+    });
     let replicas = pool.node("replicas");
     let replicas = replicas.map_or_else(usual, |node| {
         decode_replicas(node, &join(path, "replicas"), problems)
@@ -83,6 +92,8 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
     pool.finish(problems);
     PoolSettings {
         name,
+        models: models.unwrap_or_default(),
+        aliases,
         replicas,
         timeouts,
         health,
@@ -94,39 +105,71 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
     }
 }
 
+/// Other names of models: `{ alias: model }`.
+fn decode_aliases(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<(Name, Name)> {
+    let Value::Map(entries) = &node.value else {
+        let message = "expected a mapping of names: { gpt-4o: meta-llama/Llama-3.3-70B-Instruct }";
+        refuse(&node.origin, path, message.to_owned(), problems);
+        return Vec::new();
+    };
+    let mut aliases = Vec::new();
+    for entry in entries {
+        let path = format!("{path}.{}", entry.key);
+        let alias = scalar(
+            &Node::scalar(&*entry.key, entry.origin.clone()),
+            &path,
+            problems,
+            model,
+        );
+        let real = scalar(&entry.node, &path, problems, model);
+        aliases.extend(alias.zip(real));
+    }
+    aliases
+}
+
 fn decode_replicas(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<ReplicaSettings> {
     let mut replicas: Vec<ReplicaSettings> = Vec::new();
     for (nth, item) in items(node).iter().enumerate() {
         let path = format!("{path}[{nth}]");
-        let mut max_in_flight = None;
-        let url = if matches!(item.value, Value::Map(_)) {
-            let mut replica = Section::of(path.clone(), Some(item), problems);
-            let url = replica.optional("url", problems, address::replica);
-            max_in_flight = replica.optional("max_in_flight", problems, at_least_one);
-            replica.finish(problems);
-            url
-        } else {
-            scalar(item, &path, problems, address::replica)
+        let Some(replica) = decode_replica(item, &path, problems) else {
+            continue;
         };
-        let Some(url) = url else { continue };
-        if replicas.iter().any(|known| known.url == url) {
-            let message = format!("`{url}` is listed twice; write each replica once");
-            problems.push(Problem {
-                origin: item.origin.clone(),
-                key: path,
-                message,
-            });
+        if replicas.iter().any(|known| known.url == replica.url) {
+            let message = format!("`{}` is listed twice; write each replica once", replica.url);
+            refuse(&item.origin, &path, message, problems);
         } else {
-            replicas.push(ReplicaSettings { url, max_in_flight });
+            replicas.push(replica);
         }
     }
     if replicas.is_empty() && problems.is_empty() {
         let message = "no replica; write one like http://127.0.0.1:8000".to_owned();
-        problems.push(Problem {
-            origin: node.origin.clone(),
-            key: path.to_owned(),
-            message,
-        });
+        refuse(&node.origin, path, message, problems);
     }
     replicas
+}
+
+/// A replica: its URL, or a mapping with it.
+fn decode_replica(item: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<ReplicaSettings> {
+    if !matches!(item.value, Value::Map(_)) {
+        let url = scalar(item, path, problems, address::replica)?;
+        return Some(ReplicaSettings {
+            url,
+            max_in_flight: None,
+            drain: false,
+        });
+    }
+    let mut replica = Section::of(path.to_owned(), Some(item), problems);
+    let url = replica.optional("url", problems, address::replica);
+    let max_in_flight = replica.optional("max_in_flight", problems, at_least_one);
+    let drain = replica.value("drain", false, problems, yes_or_no);
+    replica.finish(problems);
+    if url.is_none() && problems.is_empty() {
+        let message = "no url; write { url: http://10.0.0.1:8000 }".to_owned();
+        refuse(&item.origin, path, message, problems);
+    }
+    Some(ReplicaSettings {
+        url: url?,
+        max_in_flight,
+        drain,
+    })
 }

@@ -57,6 +57,23 @@ pub(super) fn label(text: &str) -> Result<Name, String> {
     Ok(text.into())
 }
 
+/// A model's name, as servers list it. The length is what the proxy reads of a request.
+pub(super) fn model(text: &str) -> Result<Name, String> {
+    let fits = (1..=256).contains(&text.len()) && !text.chars().any(char::is_control);
+    if !fits {
+        return Err(format!("`{text}` is not a model's name; use 1 to 256 characters"));
+    }
+    Ok(text.into())
+}
+
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("`{text}` is neither true nor false")),
+    }
+}
+
 pub(super) fn absolute_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') || text.contains(char::is_whitespace) {
         return Err(format!("`{text}` is not a path; write it like /health"));
