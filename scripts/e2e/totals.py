@@ -70,7 +70,9 @@ def check_metrics(scene: Scene, name: str) -> None:
 
     def probe() -> Exposition | None:
         seen = scene.gauge.exposition()
-        return seen if seen.total("streamgauge_requests_total") >= wanted else None
+        # A request is counted when its record is taken, and its record when that is committed: a moment later.
+        counted = ("streamgauge_requests_total", "streamgauge_records_written_total")
+        return seen if all(seen.total(name) >= wanted for name in counted) else None
 
     with contextlib.suppress(WaitedTooLong):
         wait_for("all requests in /metrics", PULSE_SECONDS, probe)
