@@ -85,6 +85,9 @@ mod tests {
             slo: Goals::default(),
             retention: Retention {
                 requests: second,
+                minutes: second,
+                hours: second,
+                days: second,
                 max_size: None,
             },
             revision: String::new(),

@@ -69,11 +69,17 @@ pub struct BackupSettings {
 /// Reads the configuration anew, on a thread that may block. `Err` holds every complaint, a line each.
 pub type Reread = Box<dyn Fn() -> Result<Settings, Vec<String>> + Send + Sync>;
 
-/// What goes from the ledger, and when. Sums and percentiles of longer windows stay: they live in rollups.
+/// What goes from the ledger, and when. See [`Keep`] for what each span is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retention {
     /// How long single requests are kept.
     pub requests: Duration,
+    /// How long sums of ten minutes are kept.
+    pub minutes: Duration,
+    /// How long sums of six hours are kept.
+    pub hours: Duration,
+    /// How long sums of a day are kept.
+    pub days: Duration,
     /// Size of the ledger in bytes beyond which the oldest requests go before their time; `None` is no limit.
     pub max_size: Option<u64>,
 }
@@ -86,8 +92,10 @@ impl Retention {
     pub fn keep(self) -> Keep {
         Keep {
             requests: self.requests,
+            minutes: self.minutes,
+            hours: self.hours,
+            days: self.days,
             max_bytes: self.max_size,
-            ..Keep::default()
         }
     }
 }

@@ -33,6 +33,18 @@ pub(crate) struct Sample {
     pub(crate) good: Option<bool>,
 }
 
+/// Which distribution of a cell an answer is made of. Reading one of six is a fourth of the work.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Wanted {
+    /// Every one.
+    #[default]
+    All,
+    /// None: counts are enough.
+    Counts,
+    /// The one at this place of [`Cell::spreads`].
+    One(usize),
+}
+
 /// The sum of any number of samples.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Cell {
@@ -141,14 +153,23 @@ impl Cell {
     }
 
     /// Reads what [`Self::encode`] wrote; `None` when it is something else.
-    pub(crate) fn decode(base: UnixMillis, mut bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(base: UnixMillis, bytes: &[u8]) -> Option<Self> {
+        Self::decode_some(base, bytes, Wanted::All)
+    }
+
+    /// Reads the counts, and those distributions that are wanted.
+    pub(crate) fn decode_some(base: UnixMillis, mut bytes: &[u8], wanted: Wanted) -> Option<Self> {
         let bytes = &mut bytes;
         let mut cell = Self {
             counts: Counts::decode(base, bytes)?,
             ..Self::default()
         };
-        for spread in cell.spreads_mut() {
-            *spread = Spread::decode(bytes)?;
+        for (place, spread) in cell.spreads_mut().into_iter().enumerate() {
+            if wanted == Wanted::All || wanted == Wanted::One(place) {
+                *spread = Spread::decode(bytes)?;
+            } else {
+                Spread::skip(bytes)?;
+            }
         }
         bytes.is_empty().then_some(cell)
     }

@@ -114,6 +114,20 @@ impl Dictionary {
         Ok(names.iter().map(number).collect())
     }
 
+    /// Looks up, or makes, the numbers of the strings of one record.
+    pub(crate) async fn ids_of(
+        &mut self,
+        store: &mut Store,
+        record: &MetricRecord,
+    ) -> Result<Ids, AppendError> {
+        let mut known = true;
+        each_name(record, |kind, name| known &= self.get(kind, name).is_some());
+        if !known {
+            self.entries(store, std::slice::from_ref(record)).await?;
+        }
+        Ok(self.ids(record))
+    }
+
     async fn learn(&mut self, store: &mut Store, names: Vec<(Kind, Name)>) -> Result<(), AppendError> {
         let mut counts = self.counts.clone();
         let mut fresh = Vec::new();

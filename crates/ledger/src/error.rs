@@ -162,6 +162,9 @@ pub enum AppendError {
     /// A stored cell cannot be read.
     #[error("a stored rollup cell cannot be read")]
     Cell,
+    /// A past is only made in an empty ledger.
+    #[error("the ledger holds requests already; name a new file")]
+    NotEmpty,
 }
 
 /// Why a question was not answered.
@@ -219,6 +222,7 @@ impl AppendError {
             Self::Database(source) => code_word(source),
             Self::Reopen(_) => "open",
             Self::Cell => "corrupt",
+            Self::NotEmpty => "other",
         }
     }
 

@@ -141,8 +141,7 @@ impl Folding {
         for pair in cube.tiers().windows(2) {
             let &[finer, seconds] = pair else { continue };
             let before_s = states.of(cube, seconds).folded_until_s;
-            let past_s = now_s.saturating_sub(seconds.min(LATE_MAX_S));
-            let due_s = align_down(past_s.min(finer_until_s), seconds);
+            let due_s = due_s(seconds, now_s, finer_until_s);
             let mut until_s = before_s;
             while until_s < due_s && read < CLOSE_BYTES_MAX {
                 let mut fold = Fold::default();
@@ -181,6 +180,12 @@ impl Folding {
         }
         Ok(())
     }
+}
+
+/// How far a tier can be folded at `now_s`, when the next finer one is folded until `finer_until_s`.
+pub(crate) fn due_s(seconds: i64, now_s: i64, finer_until_s: i64) -> i64 {
+    let past_s = now_s.saturating_sub(seconds.min(LATE_MAX_S));
+    align_down(past_s.min(finer_until_s), seconds)
 }
 
 /// The cells by model are the sums of those by route, which is less work than adding each request to both.

@@ -55,6 +55,13 @@ impl Default for Keep {
 }
 
 impl Keep {
+    /// The first second of a tier that is kept at `now_s`, when the next coarser one is folded until
+    /// `folded_s`.
+    pub(crate) fn kept_from_s(&self, cube: Cube, seconds: i64, now_s: i64, folded_s: i64) -> i64 {
+        let kept_s = i64::try_from(self.of_tier(cube, seconds).as_secs()).unwrap_or(i64::MAX);
+        align_down(now_s.saturating_sub(kept_s).min(folded_s), seconds)
+    }
+
     /// How long the cells of a tier are kept; the coarsest tier is not asked about.
     fn of_tier(&self, cube: Cube, seconds: i64) -> Duration {
         let place = TIERS.iter().position(|tier| *tier == seconds).unwrap_or(0);
@@ -97,8 +104,7 @@ pub(crate) fn plan(keep: &Keep, states: &TierStates, now: UnixMillis) -> Prune {
             let &[seconds, coarser] = pair else { continue };
             // What is not yet part of a coarser cell is kept, whatever its age.
             let folded_s = states.of(cube, coarser).folded_until_s;
-            let past_s = second_of(now.minus(keep.of_tier(cube, seconds)));
-            let until_s = align_down(past_s.min(folded_s), seconds);
+            let until_s = keep.kept_from_s(cube, seconds, second_of(now), folded_s);
             tiers.push((cube, seconds, until_s.max(states.of(cube, seconds).kept_from_s)));
         }
     }

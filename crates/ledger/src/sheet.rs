@@ -7,7 +7,7 @@
 use foldhash::HashMap;
 use record::UnixMillis;
 
-use crate::cell::{Cell, Counts, Sample};
+use crate::cell::{Cell, Counts, Sample, Wanted};
 use crate::rollup::{Axes, Bucket, Cube};
 use crate::varint;
 
@@ -68,13 +68,28 @@ impl Cells {
         }
     }
 
-    /// Adds the cells of a finer cube: those that differ only in what this one does not tell apart become
-    /// one.
-    pub(crate) fn add_all(&mut self, finer: &Self, axes: impl Fn(&Axes) -> Axes) {
-        if let (Self::Whole(cells), Self::Whole(finer)) = (self, finer) {
-            for (of, cell) in finer {
-                cells.entry(axes(of)).or_default().merge(cell);
+    /// Adds other cells of the same kind, each to the one that `axes` names.
+    pub(crate) fn add_all(&mut self, others: &Self, axes: impl Fn(&Axes) -> Axes) {
+        match (self, others) {
+            (Self::Whole(cells), Self::Whole(others)) => {
+                for (of, cell) in others {
+                    cells.entry(axes(of)).or_default().merge(cell);
+                }
             }
+            (Self::Counts(cells), Self::Counts(others)) => {
+                for (of, counts) in others {
+                    cells.entry(axes(of)).or_default().merge(counts);
+                }
+            }
+            _ => debug_assert!(false, "cells with distributions and cells without do not add up"),
+        }
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Whole(cells) => cells.is_empty(),
+            Self::Counts(cells) => cells.is_empty(),
         }
     }
 
@@ -185,6 +200,11 @@ impl Stored<'_> {
     /// The whole cell, of a cube that holds distributions.
     pub(crate) fn cell(&self, base: UnixMillis) -> Option<Cell> {
         Cell::decode(base, self.bytes)
+    }
+
+    /// The cell with the distributions that are wanted, of a cube that holds distributions.
+    pub(crate) fn cell_with(&self, base: UnixMillis, wanted: Wanted) -> Option<Cell> {
+        Cell::decode_some(base, self.bytes, wanted)
     }
 
     /// The counts of any cell.

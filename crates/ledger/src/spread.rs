@@ -145,6 +145,12 @@ impl Spread {
         bytes.extend_from_slice(&body);
     }
 
+    /// Passes over what [`Self::encode`] wrote; `None` when it is something else.
+    pub(crate) fn skip(bytes: &mut &[u8]) -> Option<()> {
+        let len = varint::take(bytes)?;
+        varint::take_slice(bytes, len).map(|_| ())
+    }
+
     /// Reads what [`Self::encode`] wrote off the front; `None` when it is something else.
     pub(crate) fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let len = varint::take(bytes)?;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use record::Name;
 
+use crate::cell::Wanted;
+
 /// Makes an enum whose variants have one word everywhere, and a list of all of them.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
@@ -168,9 +170,23 @@ impl fmt::Display for By {
 // === impl Metric ===
 
 impl Metric {
-    /// Whether the values come from a distribution, not from counts.
-    pub(crate) fn is_of_spread(self) -> bool {
-        self.unit() == Unit::Milliseconds
+    /// What of a cell the values are made of.
+    pub(crate) const fn wanted(self) -> Wanted {
+        match self {
+            Self::Requests
+            | Self::RequestsPerSecond
+            | Self::ErrorRate
+            | Self::Goodput
+            | Self::PromptTokens
+            | Self::CompletionTokens
+            | Self::CachedTokens => Wanted::Counts,
+            Self::TtftMean | Self::TtftP50 | Self::TtftP90 | Self::TtftP95 | Self::TtftP99 => Wanted::One(0),
+            Self::ItlMean | Self::ItlP50 | Self::ItlP95 | Self::ItlP99 => Wanted::One(1),
+            Self::TpotMean | Self::TpotP50 | Self::TpotP90 | Self::TpotP95 | Self::TpotP99 => Wanted::One(2),
+            Self::E2eMean | Self::E2eP50 | Self::E2eP90 | Self::E2eP95 | Self::E2eP99 => Wanted::One(3),
+            Self::QueueP95 => Wanted::One(4),
+            Self::OverheadP99 => Wanted::One(5),
+        }
     }
 
     /// The unit of the values.

@@ -6,9 +6,10 @@ use crate::dictionary::Dictionary;
 use crate::engine::{Batch, Store};
 use crate::error::{AppendError, OpenError};
 use crate::fold::Folding;
+use crate::history::History;
 use crate::remainder::Remainder;
 use crate::retention::{self, Keep, Pruned};
-use crate::rollup::{TierStates, second_of};
+use crate::rollup::{Cube, TIERS, TierStates, second_of};
 
 /// Pulses between two looks for writers that are gone and have left something to do: a quarter of a minute.
 const ADOPT_EVERY: u32 = 15;
@@ -119,6 +120,20 @@ impl Writer {
         }
         self.memory = Some(memory);
         outcome
+    }
+
+    /// Begins to fill an empty ledger with a past, as it would stand at `now` with retention `keep`: for
+    /// generators of test data.
+    ///
+    /// # Errors
+    /// The ledger is not empty, or the database refused.
+    pub async fn history(&mut self, keep: &Keep, now: UnixMillis) -> Result<History<'_>, AppendError> {
+        self.refresh().await?;
+        self.memory = None;
+        if self.store.first_sheet(Cube::Route, TIERS[0], 0).await?.is_some() {
+            return Err(AppendError::NotEmpty);
+        }
+        History::begin(&mut self.store, keep, now).await
     }
 
     /// Sizes of the files. Two system calls.

@@ -10,6 +10,8 @@ mod backups;
 mod faults;
 #[path = "contract/figures.rs"]
 mod figures;
+#[path = "contract/history.rs"]
+mod history;
 #[path = "contract/pages.rs"]
 mod pages;
 #[path = "contract/records.rs"]

@@ -27,6 +27,7 @@ mod exposition;
 mod fault;
 mod generate;
 pub mod load;
+mod past;
 mod replica;
 mod routes;
 mod run;
@@ -40,6 +41,7 @@ mod words;
 
 pub use args::{Args, ArgsError};
 pub use fault::{Fault, FaultRate, parse_faults};
+pub use past::{Past, PastSettings};
 pub use run::{run, run_until};
 pub use scripted::{Scripted, Step};
 pub use server::Simulator;

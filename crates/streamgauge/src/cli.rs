@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Flags;
+use crate::fill::FillOptions;
 use crate::fleet::FleetArgs;
 use crate::ledger_command::{BackupOptions, LedgerCommand};
 
@@ -161,6 +162,8 @@ pub(crate) struct Simulate {
     pub(crate) arguments: simulator::Args,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
+    #[command(flatten)]
+    pub(crate) fill: FillOptions,
     #[command(flatten)]
     pub(crate) log: LogOptions,
 }

@@ -8,6 +8,7 @@ mod cli;
 mod clock;
 mod config;
 mod failure;
+mod fill;
 mod fleet;
 mod ledger_command;
 mod logging;
@@ -67,6 +68,10 @@ fn simulate(options: &Simulate) -> Result<(), Failure> {
             .write_all(table.as_bytes())
             .context("writing the table")?;
         return Ok(());
+    }
+    let arguments = &options.arguments;
+    if let Some(url) = &options.fill.fill {
+        return fill::fill(url, &options.fill, arguments.replicas, arguments.seed);
     }
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     Ok(runtime.block_on(simulator::run(options.arguments.clone()))?)

@@ -99,7 +99,7 @@ fn wrong_settings_are_one_line_and_exit_code_2() {
         &["--listen", "proxy.listen", "0.0.0.0:8001"],
     );
     refused(
-        &["check", "--ledger", "postgres://h/d"],
+        &["check", "--ledger", "mysql://h/d"],
         2,
         &["--ledger", "sqlite://"],
     );
@@ -212,4 +212,36 @@ fn check_prints_everything_and_no_secret() {
         assert!(text.contains(word), "`{word}` is missing in:\n{text}");
     }
     assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_new_ledger_is_filled_with_a_past_and_an_old_one_is_not() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("sqlite://{}/year.db", folder.path().display());
+    let arguments = [
+        "simulate",
+        "--log-level",
+        "error",
+        "--fill",
+        &url,
+        "--fill-requests",
+        "2000",
+        "--fill-days",
+        "20",
+        "--fill-models",
+        "3",
+        "--fill-users",
+        "50",
+    ];
+    let output = streamgauge(&arguments).output().expect("the binary starts");
+    let text = stdout(&output);
+    assert!(output.status.success(), "{:#?}", complaints(&output));
+    assert!(text.starts_with("2000 requests over 20 days in "), "{text}");
+    refused(&arguments, 1, &["holds requests already", "name a new file"]);
+    let reader = ledger::Reader::open(&url).expect("a ledger");
+    let window = ledger::Query::window(record::UnixMillis(0), record::UnixMillis(i64::MAX));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let summary = runtime.block_on(reader.summary(&window)).expect("an answer");
+    assert_eq!(summary.requests, 2_000);
+    assert_eq!(summary.e2e.count, 2_000, "with every distribution");
 }

@@ -87,7 +87,7 @@ fn add_sheet(
         }
         let cell = gathered.cell(value(grouping.by.as_ref(), &stored.axes), moment);
         if bucket.cube.holds_spreads() {
-            cell.merge(&stored.cell(base)?);
+            cell.merge(&stored.cell_with(base, grouping.wanted)?);
         } else {
             cell.counts.merge(&stored.counts(base)?);
         }

@@ -7,7 +7,7 @@ use record::Name;
 use super::gather::{Grouping, gather};
 use super::names::words;
 use crate::answer::{FACET_VALUES_MAX, Facets};
-use crate::cell::Counts;
+use crate::cell::{Counts, Wanted};
 use crate::engine::Session;
 use crate::error::QueryError;
 use crate::question::Query;
@@ -39,7 +39,9 @@ async fn values(
     query: &Query,
     by: Dimension,
 ) -> Result<(Vec<Name>, Counts), QueryError> {
-    let gathered = gather(session, query, Grouping::new(Some(by.into()), None)).await?;
+    let mut grouping = Grouping::new(Some(by.into()), None);
+    grouping.wanted = Wanted::Counts;
+    let gathered = gather(session, query, grouping).await?;
     let mut whole = Counts::default();
     let mut counts: HashMap<i64, u64> = HashMap::new();
     for ((value, _), cell) in &gathered.cells {

@@ -89,15 +89,19 @@ pub(super) async fn breakdown(
     by: By,
     limit: usize,
 ) -> Result<Vec<BreakdownRow>, QueryError> {
-    let Gathered { cells, from, to } = gather(session, query, Grouping::new(Some(by.clone()), None)).await?;
-    let mut groups: Vec<(Option<i64>, Cell)> = cells
-        .into_iter()
-        .map(|((value, _), cell)| (value, cell))
+    let Gathered { mut cells, from, to } =
+        gather(session, query, Grouping::new(Some(by.clone()), None)).await?;
+    // Their keys are sorted, not the cells: those are large, and most of them are not shown.
+    let mut busiest: Vec<_> = cells
+        .iter()
+        .map(|(key, cell)| (*key, cell.counts.requests))
         .collect();
-    groups.sort_by(|(a, a_cell), (b, b_cell)| {
-        b_cell.counts.requests.cmp(&a_cell.counts.requests).then(a.cmp(b))
-    });
-    groups.truncate(limit);
+    busiest.sort_unstable_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then(a.cmp(b)));
+    busiest.truncate(limit);
+    let groups: Vec<(Option<i64>, Cell)> = busiest
+        .into_iter()
+        .filter_map(|(key, _)| Some((key.0, cells.remove(&key)?)))
+        .collect();
     let values = groups.iter().filter_map(|(value, _)| *value);
     let names = words(session, &by, values).await?;
     let row = |(value, cell): (Option<i64>, Cell)| BreakdownRow {
@@ -116,7 +120,7 @@ pub(super) async fn timeseries(
     by: Option<By>,
 ) -> Result<Timeseries, QueryError> {
     let mut grouping = Grouping::new(by.clone(), Some(steps.step));
-    grouping.spreads = metric.is_of_spread();
+    grouping.wanted = metric.wanted();
     let Gathered { mut cells, from, .. } = gather(session, query, grouping).await?;
     let states = session.states().await?;
     let live = Live::of(session, query, steps.step, &states).await?;

@@ -1,15 +1,16 @@
 //! Cells for a question, by group and by bucket of time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use record::UnixMillis;
 use record::units::duration_ms_i64;
 
 use super::cells::{add_cells, cube_for};
 use super::cover::{Piece, Source, cover};
 use super::selection::Selection;
-use crate::cell::Cell;
+use crate::cell::{Cell, Wanted};
 use crate::codes::Kind;
 use crate::engine::Session;
 use crate::error::QueryError;
@@ -29,8 +30,8 @@ pub(super) struct Grouping {
     pub(super) by: Option<By>,
     /// The width of the buckets of time; `None` puts all times together.
     pub(super) step: Option<Duration>,
-    /// Whether the answer is a distribution, which cells of who asked do not hold.
-    pub(super) spreads: bool,
+    /// What of a cell the answer is made of. A single distribution is not in cells of who asked.
+    pub(super) wanted: Wanted,
     /// The numbers of the values of the tag that is grouped by.
     tag_ids: HashSet<i64>,
 }
@@ -94,7 +95,7 @@ pub(super) async fn gather(
     mut grouping: Grouping,
 ) -> Result<Gathered, QueryError> {
     let mut gathered = Gathered {
-        cells: HashMap::new(),
+        cells: HashMap::default(),
         from: query.from,
         to: query.to,
     };
@@ -108,7 +109,10 @@ pub(super) async fn gather(
     let selection = Selection::new(session, &query.filter).await?;
     let states = session.states().await?;
     let cube = match cube_for(&query.filter, grouping.by.as_ref()) {
-        Some(cube) if !cube.holds_spreads() && (grouping.spreads || few(session, query, &states).await?) => {
+        Some(cube)
+            if !cube.holds_spreads()
+                && (matches!(grouping.wanted, Wanted::One(_)) || few(session, query, &states).await?) =>
+        {
             None
         }
         cube => cube,

@@ -77,7 +77,15 @@ impl Config {
         let max_size = retention.max_size.map_or_else(String::new, format_bytes);
         mapping([
             ("url", text(&url)),
-            ("keep", mapping([("requests", span(retention.requests))])),
+            (
+                "keep",
+                mapping([
+                    ("requests", span(retention.requests)),
+                    ("minutes", span(retention.minutes)),
+                    ("hours", span(retention.hours)),
+                    ("days", span(retention.days)),
+                ]),
+            ),
             ("max_size", text(&max_size)),
             ("overflow", text(&format_bytes(self.proxy.overflow))),
             ("backup", backup_yaml(&self.proxy.backup)),

@@ -17,9 +17,17 @@ const URL: &str = "sqlite://data/streamgauge.db";
 /// requests a second, and little beside what their open streams hold.
 const OVERFLOW_BYTES: u64 = 96 << 20;
 
+const DAY: Duration = Duration::from_hours(24);
+
 /// How long single requests are kept. Why this number: a week lets people compare today with the same day of
 /// the week before.
-const REQUESTS: Duration = Duration::from_hours(7 * 24);
+const REQUESTS: Duration = DAY.saturating_mul(7);
+
+/// How long sums are kept. Why these numbers: a month and a bit in steps of ten minutes, a year and a bit in
+/// steps of six hours; together some six bytes for each request of a fleet of 80 replicas.
+const MINUTES: Duration = DAY.saturating_mul(35);
+const HOURS: Duration = DAY.saturating_mul(400);
+const DAYS: Duration = DAY.saturating_mul(3_650);
 
 /// Scheduled backups that stay. Why this number: a week of daily ones.
 const BACKUPS: usize = 7;
@@ -44,6 +52,9 @@ pub(super) fn decode(mut ledger: Section<'_>, problems: &mut Vec<Problem>) -> Le
     let mut keep = ledger.section("keep", problems);
     let retention = Retention {
         requests: keep.value("requests", REQUESTS, problems, span),
+        minutes: keep.value("minutes", MINUTES, problems, span),
+        hours: keep.value("hours", HOURS, problems, span),
+        days: keep.value("days", DAYS, problems, span),
         max_size: ledger.optional("max_size", problems, some_bytes),
     };
     keep.finish(problems);
