@@ -25,7 +25,7 @@ mod session;
 mod slots;
 mod trust;
 
-pub use balancer::{Balancer, BalancerSettings};
+pub use balancer::{Balancer, BalancerSettings, Seat};
 pub use candidate::{Candidate, Scraped};
 pub use chain::{BLOCKS_MAX, ChainHasher, Prompt, name_hash};
 pub use chooser::{Choice, Request};

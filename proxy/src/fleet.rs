@@ -9,6 +9,7 @@
 
 mod admission;
 mod audit;
+mod choice;
 mod models;
 mod places;
 mod pool;

@@ -18,6 +18,7 @@ mod recorder;
 mod reload;
 mod replicas;
 mod room;
+mod routed;
 mod routes;
 mod settings;
 mod shared;

@@ -6,13 +6,14 @@
 
 mod budget;
 mod health;
+mod origin;
 mod pace;
 mod scrape;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -21,13 +22,16 @@ use record::{Name, ReplicaPulse, ReplicaState, UnixMillis};
 
 pub(crate) use budget::RetryBudget;
 pub(crate) use health::{Event, Standing};
+pub use origin::UrlError;
 pub(crate) use pace::{Pace, outliers};
 pub(crate) use scrape::{LastLoad, Load};
 
+use crate::balance::{Balancer, Seat, name_hash};
 use crate::clock;
 use crate::fleet::count_in;
 use crate::settings::{HealthSettings, ReplicaSettings};
 use health::Health;
+use origin::Origin;
 
 /// A replica that answered well within this time is expected back when it is away: requests may wait for it.
 /// Why this number: an inference server restarts in a minute when its weights are in the page cache.
@@ -86,6 +90,9 @@ pub(crate) struct Replica {
     /// It gets no new requests, whatever its health.
     drained: AtomicBool,
     forsaken: Arc<AtomicBool>,
+    /// A hash of its name, the same in every proxy.
+    pub(crate) home: u64,
+    seat: OnceLock<Seat>,
 }
 
 /// A model as a replica lists it.
@@ -103,47 +110,21 @@ struct Known {
     settings: HealthSettings,
 }
 
-/// Why a replica's URL is not one.
-#[derive(Debug, thiserror::Error)]
-#[error("`{url}` is not a replica's URL; write it like http://10.0.0.1:8000, without a path")]
-pub struct UrlError {
-    url: String,
-}
-
 // === impl Replica ===
 
 impl Replica {
     /// # Errors
     /// When its URL is not one.
     pub(crate) fn new(settings: &ReplicaSettings) -> Result<Self, UrlError> {
-        let refusal = || UrlError {
-            url: settings.url.clone(),
-        };
-        let uri: http::Uri = settings.url.parse().map_err(|_| refusal())?;
-        let tls = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(refusal()),
-        };
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err(refusal());
-        }
-        let authority = uri
-            .authority()
-            .filter(|authority| !authority.as_str().contains('@'))
-            .ok_or_else(refusal)?;
-        let host = authority.host().to_owned();
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        if host.is_empty() || authority.as_str().ends_with(':') {
-            return Err(refusal());
-        }
+        let origin = Origin::parse(&settings.url)?;
+        let address = origin.address();
+        let Origin { host, port, tls } = origin;
         let made = clock::now();
-        let literal = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
         Ok(Self {
             id: NEXT.fetch_add(1, Relaxed),
             name: format!("{host}:{port}").into(),
             url: settings.url.clone(),
-            address: ArcSwapOption::from_pointee(literal.map(|ip| SocketAddr::new(ip, port))),
+            address: ArcSwapOption::from_pointee(address),
             host,
             port,
             tls,
@@ -168,7 +149,14 @@ impl Replica {
             suspect: AtomicBool::new(false),
             drained: AtomicBool::new(false),
             forsaken: Arc::default(),
+            home: name_hash(settings.url.as_bytes()),
+            seat: OnceLock::new(),
         })
+    }
+
+    /// Its seat in the balancer of its pool, taken at the first call.
+    pub(crate) fn seat(&self, balancer: &Arc<Balancer>) -> &Seat {
+        self.seat.get_or_init(|| balancer.seat())
     }
 
     pub(crate) fn state(&self) -> ReplicaState {
@@ -240,6 +228,11 @@ impl Replica {
     /// Counts a request out that was counted in.
     pub(crate) fn count_out(&self) {
         self.in_flight.fetch_sub(1, SeqCst);
+    }
+
+    /// Most requests that may be with it; `None` is no limit.
+    pub(crate) fn in_flight_max(&self) -> Option<u64> {
+        Some(self.in_flight_max.load(SeqCst)).filter(|limit| *limit != UNLIMITED)
     }
 
     pub(crate) fn in_flight(&self) -> u64 {

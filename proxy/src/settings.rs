@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ledger::Keep;
-use record::Name;
+use record::{Name, Policy};
 
 use crate::identity::IdentitySettings;
 use crate::slo::Goals;
@@ -130,6 +130,8 @@ pub struct PoolSettings {
     pub models: Vec<Name>,
     /// Other names of its models: what clients write, and what the replicas are asked for.
     pub aliases: Vec<(Name, Name)>,
+    /// Which replica gets a request.
+    pub balance: Policy,
     /// Its replicas.
     pub replicas: Vec<ReplicaSettings>,
     /// The four deadlines towards a replica.

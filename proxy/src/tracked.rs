@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use observer::{End, Forward, Observation, ObservedBody, ObservedStream, RequestFacts, Sent, outcome};
 use record::{
-    Attempt, AttemptEnd, Attempts, Dialect, Endpoint, Flags, Identity, MetricRecord, Name, Outcome, Routing,
+    Attempt, AttemptEnd, Attempts, Dialect, Endpoint, Flags, Identity, MetricRecord, Name, Outcome,
     UnixMillis,
 };
 
 use crate::clock;
+use crate::routed::Routed;
 use crate::shared::Shared;
 
 /// Everything that one request leaves behind.
@@ -29,6 +30,7 @@ pub(crate) struct Tracked {
     pub(crate) endpoint: Endpoint,
     pub(crate) dialect: Dialect,
     pub(crate) facts: RequestFacts,
+    pub(crate) routed: Routed,
     pub(crate) identity: Identity,
     pub(crate) flags: Flags,
     pub(crate) request_bytes: u64,
@@ -87,6 +89,7 @@ impl Tracked {
             endpoint: Endpoint::Other,
             dialect: Dialect::Other,
             facts: RequestFacts::default(),
+            routed: Routed::default(),
             identity: Identity::default(),
             flags: Flags::default(),
             request_bytes: 0,
@@ -228,7 +231,7 @@ impl Tracked {
             replica: self.replica.take().map(|(name, _)| name),
             attempts: Attempts(self.attempts),
             attempt_log,
-            routing: Routing::default(),
+            routing: self.routed.finish(outcome, &seen.usage),
             shape: self.facts.shape,
             status: self.status,
             outcome,

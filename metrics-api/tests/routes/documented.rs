@@ -22,16 +22,6 @@ fn named_below(heading: &str) -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// The fields that are said to be always null; the page has that section only while there are any.
-fn unmeasured() -> BTreeSet<&'static str> {
-    let heading = "#### Not measured in this version";
-    if PAGE.contains(heading) {
-        named_below(heading)
-    } else {
-        BTreeSet::new()
-    }
-}
-
 /// The names of the families in a scrape.
 fn families(text: &str) -> BTreeSet<&str> {
     text.lines()
@@ -43,8 +33,7 @@ fn families(text: &str) -> BTreeSet<&str> {
 async fn the_page_defines_exactly_the_fields_of_a_request() {
     let service = Service::filled().await;
     let body = service.get("/api/v1/requests").await.json();
-    let unmeasured = unmeasured();
-    let defined: BTreeSet<&str> = named_below("## The record").union(&unmeasured).copied().collect();
+    let defined = named_below("## The record");
     let requests = body["requests"].as_array().unwrap();
     assert_eq!(requests.len(), 6, "there are requests to look at");
     for request in requests {
@@ -54,14 +43,6 @@ async fn the_page_defines_exactly_the_fields_of_a_request() {
             "the answer's fields, and those of docs/metrics.md"
         );
     }
-}
-
-#[test]
-fn what_is_not_measured_is_in_no_other_table() {
-    let unmeasured = unmeasured();
-    let measured = named_below("## The record");
-    let both: Vec<_> = unmeasured.intersection(&measured).collect();
-    assert!(both.is_empty(), "measured and not measured: {both:?}");
 }
 
 #[tokio::test]

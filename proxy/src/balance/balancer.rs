@@ -1,7 +1,7 @@
 //! The balancer of a pool: its policy, and what all policies share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use record::{Policy, Tokens};
 
@@ -20,7 +20,7 @@ use crate::balance::slots::{Slot, Slots};
 /// How a pool balances.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BalancerSettings {
-    /// The policy.
+    /// The policy at first.
     pub policy: Policy,
     /// Most memory of the prefix index, in bytes. It is taken at the first prompt, never at start.
     pub index_bytes_max: usize,
@@ -32,13 +32,24 @@ pub struct BalancerSettings {
 /// waits for anything but a short lock.
 #[derive(Debug)]
 pub struct Balancer {
-    settings: BalancerSettings,
-    chooser: Box<dyn Chooser>,
+    /// The place of the policy in [`Policy::ALL`].
+    policy: AtomicUsize,
+    seed: u64,
+    round_robin: RoundRobin,
+    prefix: Prefix,
     slots: Slots,
     calibration: Calibration,
     choices: AtomicU64,
     /// Mean of the predicted prefill of the requests of late, in tokens.
     prefill_mean: AtomicU64,
+}
+
+/// A replica's place in a pool's balancer, given back when the replica goes.
+#[derive(Debug)]
+pub struct Seat {
+    balancer: Arc<Balancer>,
+    slot: Option<Slot>,
+    load: Arc<Load>,
 }
 
 /// The newest request counts for one part in this many of the mean prefill.
@@ -68,33 +79,57 @@ impl Balancer {
     /// A balancer without replicas.
     #[must_use]
     pub fn new(settings: BalancerSettings) -> Self {
-        let chooser: Box<dyn Chooser> = match settings.policy {
-            Policy::RoundRobin => Box::new(RoundRobin::default()),
-            Policy::RandomTwo => Box::new(RandomTwo),
-            Policy::LeastWork => Box::new(LeastWork),
-            Policy::Session => Box::new(Session),
-            Policy::Prefix => Box::new(Prefix::new(settings.index_bytes_max)),
-        };
-        Self {
-            settings,
-            chooser,
+        let balancer = Self {
+            policy: AtomicUsize::new(0),
+            seed: settings.seed,
+            round_robin: RoundRobin::default(),
+            prefix: Prefix::new(settings.index_bytes_max),
             slots: Slots::new(),
             calibration: Calibration::default(),
             choices: AtomicU64::new(0),
             prefill_mean: AtomicU64::new(0),
-        }
+        };
+        balancer.set_policy(settings.policy);
+        balancer
     }
 
-    /// How it balances.
+    /// The policy in force.
     #[must_use]
-    pub const fn settings(&self) -> &BalancerSettings {
-        &self.settings
+    pub fn policy(&self) -> Policy {
+        let at = self.policy.load(Relaxed);
+        Policy::ALL.get(at).copied().unwrap_or(Policy::Prefix)
+    }
+
+    /// This policy is in force from now on. What was learned stays.
+    pub fn set_policy(&self, policy: Policy) {
+        let at = Policy::ALL.iter().position(|other| *other == policy);
+        self.policy.store(at.unwrap_or(0), Relaxed);
+    }
+
+    fn chooser(&self) -> &dyn Chooser {
+        match self.policy() {
+            Policy::RoundRobin => &self.round_robin,
+            Policy::RandomTwo => &RandomTwo,
+            Policy::LeastWork => &LeastWork,
+            Policy::Session => &Session,
+            Policy::Prefix => &self.prefix,
+        }
     }
 
     /// Whether prompts need be hashed: not for a policy that looks nothing up.
     #[must_use]
     pub fn wants_blocks(&self) -> bool {
-        self.chooser.wants_blocks()
+        self.chooser().wants_blocks()
+    }
+
+    /// A replica joins, for as long as the seat lives.
+    #[must_use]
+    pub fn seat(self: &Arc<Self>) -> Seat {
+        Seat {
+            slot: self.join(),
+            balancer: Arc::clone(self),
+            load: Arc::default(),
+        }
     }
 
     /// A replica joins; `None` when 256 of them are there, and then it has no share in the prefix index. May
@@ -103,7 +138,7 @@ impl Balancer {
     pub fn join(&self) -> Option<Slot> {
         let (slot, used) = self.slots.take()?;
         if used {
-            self.chooser.forget(slot);
+            self.prefix.forget(slot);
         }
         Some(slot)
     }
@@ -117,10 +152,10 @@ impl Balancer {
     #[must_use]
     pub fn choose(&self, request: &Request, candidates: &[Candidate]) -> Option<Choice> {
         let nth = self.choices.fetch_add(1, Relaxed);
-        let mut random = Random::new(self.settings.seed ^ nth.rotate_left(32));
+        let mut random = Random::new(self.seed ^ nth.rotate_left(32));
         let ratio = self.calibration.ratio(request.model, request.prompt.bytes);
         let estimate = Estimate::new(&request.prompt, ratio, self.prefill_mean.load(Relaxed));
-        self.chooser.choose(request, estimate, candidates, &mut random)
+        self.chooser().choose(request, estimate, candidates, &mut random)
     }
 
     /// The request goes to the chosen replica. The guard counts it there until it is dropped.
@@ -133,7 +168,7 @@ impl Balancer {
         load: &Arc<Load>,
     ) -> Dispatched {
         if let Some(slot) = slot {
-            self.chooser.dispatched(request, slot);
+            self.chooser().dispatched(request, slot);
         }
         // Two at once may lose one of the two; the mean does not mind.
         let mean = self.prefill_mean.load(Relaxed);
@@ -166,7 +201,7 @@ impl Balancer {
                 believed,
                 cached: cached.0,
             };
-            self.chooser.learned(slot, belief);
+            self.chooser().learned(slot, belief);
         }
     }
 
@@ -174,7 +209,31 @@ impl Balancer {
     pub fn failed(&self, request: &Request, choice: &Choice, slot: Option<Slot>) {
         if let (Some(slot), Some(matched)) = (slot, choice.routing.matched_blocks) {
             let held = usize::try_from(matched).unwrap_or(usize::MAX);
-            self.chooser.failed(request, slot, held);
+            self.chooser().failed(request, slot, held);
+        }
+    }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    /// The replica's slot in the prefix index, if it has one.
+    #[must_use]
+    pub const fn slot(&self) -> Option<Slot> {
+        self.slot
+    }
+
+    /// What it has to do.
+    #[must_use]
+    pub const fn load(&self) -> &Arc<Load> {
+        &self.load
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot {
+            self.balancer.leave(slot);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Who gets a request: the replicas of a pool that take requests, in the order of their turns.
+//! Who may get a request: the replicas of a pool that take requests, and those who wait for one. Which of
+//! them it is, the pool's policy says (`choice.rs`).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use record::Name;
@@ -14,25 +14,6 @@ use crate::room::{Full, Place};
 // === impl Pool ===
 
 impl Pool {
-    /// A place at a replica that takes requests, has room, and was not `tried` for this request. When only
-    /// tried ones take requests, one of those. `None`: nobody has a place now.
-    pub(crate) fn admit(&self, tried: &[Name], now: Instant) -> Option<WithReplica> {
-        let doubtful = self.is_in_doubt();
-        let others = self
-            .replicas
-            .iter()
-            .any(|replica| takes_requests(replica, doubtful) && !tried.contains(&replica.name));
-        let suits = |replica: &Replica| !others || !tried.contains(&replica.name);
-        let start = self.kept.next.fetch_add(1, Relaxed);
-        // A replica that asked for a pause gets nothing while another one has a place.
-        self.turn(
-            start,
-            |replica| suits(replica) && !replica.is_paused(now),
-            doubtful,
-        )
-        .or_else(|| self.turn(start, suits, doubtful))
-    }
-
     /// Whether another replica than the `tried` ones takes requests. Costs no replica its turn.
     pub(crate) fn has_other(&self, tried: &[Name]) -> bool {
         let doubtful = self.is_in_doubt();
@@ -91,7 +72,7 @@ impl Pool {
 
     /// Whether so many replicas are out that the evidence against them is in doubt itself. Those that are
     /// reachable then take requests: some answers are better than none.
-    fn is_in_doubt(&self) -> bool {
+    pub(super) fn is_in_doubt(&self) -> bool {
         let wanted = || self.replicas.iter().filter(|replica| !replica.is_drained());
         let out = wanted()
             .filter(|replica| replica.standing() > Standing::Trial)
@@ -99,18 +80,9 @@ impl Pool {
         let percent = usize::try_from(self.settings.health.panic_percent).unwrap_or(100);
         out * 100 > wanted().count() * percent
     }
-
-    /// The first place from `start` on at a replica that `suits`.
-    fn turn(&self, start: usize, suits: impl Fn(&Replica) -> bool, doubtful: bool) -> Option<WithReplica> {
-        let len = self.replicas.len();
-        (0..len)
-            .filter_map(|step| self.replicas.get(start.wrapping_add(step) % len.max(1)))
-            .filter(|replica| suits(replica))
-            .find_map(|replica| self.kept.places.take(replica, doubtful))
-    }
 }
 
-fn takes_requests(replica: &Replica, doubtful: bool) -> bool {
+pub(super) fn takes_requests(replica: &Replica, doubtful: bool) -> bool {
     let standing = replica.standing();
     standing <= Standing::Trial || (doubtful && standing == Standing::Doubtful)
 }

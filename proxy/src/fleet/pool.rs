@@ -1,12 +1,13 @@
 //! One pool: replicas that serve the same models under the same settings.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use record::Name;
 
 use super::Member;
+use crate::balance::{Balancer, BalancerSettings};
 use crate::clock;
 use crate::fleet::models::Models;
 use crate::fleet::places::Places;
@@ -30,8 +31,7 @@ pub(crate) struct Pool {
 /// What outlives a pool's settings.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// Whose turn it is.
-    pub(super) next: AtomicUsize,
+    pub(super) balancer: Arc<Balancer>,
     pub(super) places: Arc<Places>,
     pub(super) retries: RetryBudget,
 }
@@ -73,6 +73,7 @@ impl Pool {
     /// These settings are in force from now on, also for what outlives them.
     pub(crate) fn enact(&self) {
         let settings = &self.settings;
+        self.kept.balancer.set_policy(settings.balance);
         self.kept.places.limit(settings.max_in_flight, settings.queue.max);
         self.kept.retries.share(settings.retries.percent);
         for (replica, own) in self.replicas.iter().zip(&settings.replicas) {
@@ -99,8 +100,13 @@ impl Pool {
 
 impl Kept {
     fn new(settings: &PoolSettings) -> Self {
+        // Two proxies of one fleet must not draw alike.
+        let hasher = RandomState::new().build_hasher();
         Self {
-            next: AtomicUsize::new(0),
+            balancer: Arc::new(Balancer::new(BalancerSettings::new(
+                settings.balance,
+                hasher.finish(),
+            ))),
             places: Arc::new(Places::new()),
             retries: RetryBudget::new(settings.retries.percent, clock::now()),
         }

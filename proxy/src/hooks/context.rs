@@ -102,6 +102,9 @@ impl Ctx {
         if seen == 0 {
             return;
         }
+        if self.events.is_none() {
+            self.tracked.routed.first_token();
+        }
         if self.events.is_none()
             && let (Some(sent), Some(with)) = (self.tracked.sent, self.with.get())
         {

@@ -37,13 +37,14 @@ impl Hooks {
     pub(super) async fn choose(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         // The replica of a failed attempt is no longer busy with this request.
         ctx.with.release();
+        ctx.tracked.routed.attempt_failed();
         let Some(mut pool) = ctx.pool.clone() else {
             return Err(ctx.refuse(Refusal::no_replica()));
         };
         if ctx.tracked.attempts == 0 {
             pool.earn_retry();
         }
-        let mut with = pool.admit(&ctx.tried, clock::now());
+        let mut with = pool.admit(&mut ctx.tracked.routed, &ctx.tried, clock::now());
         if with.is_none()
             && let Some(now) = self
                 .shared
@@ -53,7 +54,7 @@ impl Hooks {
         {
             // The replicas that it was given may all have left since.
             pool = Arc::clone(ctx.pool.insert(now));
-            with = pool.admit(&ctx.tried, clock::now());
+            with = pool.admit(&mut ctx.tracked.routed, &ctx.tried, clock::now());
         }
         let with = match with {
             Some(with) => with,

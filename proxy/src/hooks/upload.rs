@@ -139,6 +139,11 @@ pub(crate) fn look(
                 session: session.as_deref().map(str::as_bytes),
             };
             shared.identifier.load().body(&mut ctx.tracked.identity, wish);
+            if let Some(pool) = &ctx.pool {
+                let routed = &mut ctx.tracked.routed;
+                routed.read(Some(&facts), &body, pool.balancer());
+                routed.belongs_to(ctx.tracked.identity.session.as_deref().map(str::as_bytes));
+            }
             if !splices.is_empty() {
                 splices.sort_by_key(|splice| splice.range.start);
                 ctx.body.set(apply_all(&body, &splices).into());

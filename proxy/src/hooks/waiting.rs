@@ -42,7 +42,7 @@ impl Hooks {
             Ok(place) => place,
             Err(full) => return Err(self.leave(ctx, pool, "full", refusal(full))),
         };
-        if let Some(with) = pool.admit(&ctx.tried, clock::now()) {
+        if let Some(with) = pool.admit(&mut ctx.tracked.routed, &ctx.tried, clock::now()) {
             return Ok(with);
         }
         let limit = pool.settings.queue.timeout;
@@ -65,6 +65,7 @@ impl Hooks {
         };
         match called {
             Called::In(with) => {
+                pool.called(&mut ctx.tracked.routed, with.replica(), clock::now());
                 self.count_left(pool, "served");
                 Ok(with)
             }

@@ -130,6 +130,7 @@ fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
             Yaml::Sequence(pool.models.iter().map(|model| text(model)).collect()),
         ),
         ("aliases", Yaml::Mapping(aliases)),
+        ("balance", text(pool.balance.as_str())),
         (
             "replicas",
             Yaml::Sequence(pool.replicas.iter().map(replica_yaml).collect()),

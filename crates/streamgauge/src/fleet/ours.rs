@@ -60,7 +60,7 @@ impl Ours {
 
 impl Router for Ours {
     fn name(&self) -> String {
-        self.balancer.settings().policy.to_string()
+        self.balancer.policy().to_string()
     }
 
     fn choose(&mut self, asked: &Asked<'_>, _: &[Replica]) -> usize {

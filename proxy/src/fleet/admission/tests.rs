@@ -10,6 +10,7 @@ use crate::clock;
 use crate::fleet::pool::tests::settings;
 use crate::replicas::Event;
 use crate::room::Called;
+use crate::routed::Routed;
 use crate::settings::PoolSettings;
 
 const THREE: [&str; 3] = ["http://10.0.0.1:1", "http://10.0.0.2:1", "http://10.0.0.3:1"];
@@ -37,7 +38,7 @@ fn fail(replica: &Replica, times: u32, now: Instant) {
 #[test]
 fn replicas_take_turns() {
     let (pool, now) = (pool(&THREE), clock::now());
-    let chosen: Vec<_> = (0..6).map(|_| host(pool.admit(&[], now)).unwrap()).collect();
+    let chosen: Vec<_> = (0..6).map(|_| host(admit(&pool, &[], now)).unwrap()).collect();
     assert_eq!(
         chosen,
         [
@@ -52,18 +53,18 @@ fn a_replica_that_was_tried_or_is_away_or_unresolved_is_passed_over() {
     let pool = pool(&["http://10.0.0.1:1", "http://10.0.0.2:1", "http://name.invalid:1"]);
     pool.replicas[0].unreachable(Event::Refused, now);
     for _ in 0..4 {
-        assert_eq!(host(pool.admit(&[], now)).unwrap(), "10.0.0.2");
+        assert_eq!(host(admit(&pool, &[], now)).unwrap(), "10.0.0.2");
     }
     let tried = ["10.0.0.2:1".into()];
     assert!(!pool.has_other(&tried) && pool.has_other(&[]));
     assert_eq!(
-        host(pool.admit(&tried, now)).as_deref(),
+        host(admit(&pool, &tried, now)).as_deref(),
         Some("10.0.0.2"),
         "better the same again than none"
     );
     pool.replicas[0].learn(Event::ProbePassed, now);
     assert_eq!(pool.replicas[0].state(), ReplicaState::Up);
-    assert_eq!(host(pool.admit(&tried, now)).as_deref(), Some("10.0.0.1"));
+    assert_eq!(host(admit(&pool, &tried, now)).as_deref(), Some("10.0.0.1"));
 }
 
 #[test]
@@ -71,10 +72,10 @@ fn a_pause_is_kept_while_another_replica_has_a_place() {
     let (pool, now) = (pool(&THREE[..2]), clock::now());
     pool.replicas[0].pause(Duration::from_secs(5), now);
     for _ in 0..3 {
-        assert_eq!(host(pool.admit(&[], now)).as_deref(), Some("10.0.0.2"));
+        assert_eq!(host(admit(&pool, &[], now)).as_deref(), Some("10.0.0.2"));
     }
     pool.replicas[1].unreachable(Event::Refused, now);
-    assert_eq!(host(pool.admit(&[], now)).as_deref(), Some("10.0.0.1"));
+    assert_eq!(host(admit(&pool, &[], now)).as_deref(), Some("10.0.0.1"));
 }
 
 #[test]
@@ -83,10 +84,10 @@ fn when_most_are_out_the_reachable_ones_take_requests() {
     fail(&pool.replicas[0], 5, now);
     assert_eq!(pool.replicas[0].state(), ReplicaState::Ejected);
     for _ in 0..6 {
-        assert_ne!(host(pool.admit(&[], now)).as_deref(), Some("10.0.0.1"));
+        assert_ne!(host(admit(&pool, &[], now)).as_deref(), Some("10.0.0.1"));
     }
     pool.replicas[1].unreachable(Event::Refused, now);
-    let mut hosts: Vec<_> = (0..6).map(|_| host(pool.admit(&[], now)).unwrap()).collect();
+    let mut hosts: Vec<_> = (0..6).map(|_| host(admit(&pool, &[], now)).unwrap()).collect();
     hosts.sort();
     hosts.dedup();
     assert_eq!(
@@ -95,7 +96,7 @@ fn when_most_are_out_the_reachable_ones_take_requests() {
         "two of three are out: the ejected one is in doubt, the unreachable one is not"
     );
     fail(&pool.replicas[2], 5, now);
-    assert!(pool.admit(&[], now).is_some(), "all are out");
+    assert!(admit(&pool, &[], now).is_some(), "all are out");
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn a_half_open_replica_gets_one_request_until_that_is_answered() {
     let (pool, now) = (pool(&THREE), clock::now());
     fail(&pool.replicas[0], 5, now);
     pool.replicas[0].tick(now + Duration::from_secs(10));
-    let held: Vec<_> = (0..9).map(|_| pool.admit(&[], now).unwrap()).collect();
+    let held: Vec<_> = (0..9).map(|_| admit(&pool, &[], now).unwrap()).collect();
     let trials = held
         .iter()
         .filter(|with| with.replica().host == "10.0.0.1")
@@ -116,7 +117,7 @@ fn a_half_open_replica_gets_one_request_until_that_is_answered() {
         "the client left before an answer: the next one tries"
     );
     let mut with = loop {
-        let with = pool.admit(&[], now).unwrap();
+        let with = admit(&pool, &[], now).unwrap();
         if with.replica().host == "10.0.0.1" {
             break with;
         }
@@ -131,7 +132,7 @@ fn limits_of_replicas_and_of_the_pool_hold_and_guards_release_once() {
     limited.replicas[0].max_in_flight = Some(1);
     limited.max_in_flight = Some(3);
     let (pool, now) = (pool_of(&limited), clock::now());
-    let held: Vec<_> = (0..5).map(|_| pool.admit(&[], now)).collect();
+    let held: Vec<_> = (0..5).map(|_| admit(&pool, &[], now)).collect();
     let given: Vec<_> = held
         .iter()
         .flatten()
@@ -149,12 +150,12 @@ async fn a_place_that_becomes_free_goes_to_the_next_that_waits() {
     let mut limited = settings("default", &THREE[..1]);
     limited.replicas[0].max_in_flight = Some(1);
     let (pool, now) = (pool_of(&limited), clock::now());
-    let first = pool.admit(&[], now).unwrap();
-    assert!(pool.admit(&[], now).is_none());
+    let first = admit(&pool, &[], now).unwrap();
+    assert!(admit(&pool, &[], now).is_none());
     let (mut second, mut third) = (pool.join(1).unwrap(), pool.join(1).unwrap());
     assert_eq!(pool.waiting(), 2);
     drop(first);
-    assert!(pool.admit(&[], now).is_none(), "nobody overtakes");
+    assert!(admit(&pool, &[], now).is_none(), "nobody overtakes");
     let call = timeout(Duration::from_secs(5), second.called()).await.unwrap();
     let Called::In(with) = call else {
         panic!("{call:?}")
@@ -187,4 +188,9 @@ async fn a_replica_that_comes_back_takes_those_who_wait() {
         assert!(matches!(place.called().await, Called::In(_)));
     }
     assert_eq!(pool.in_flight(), 0);
+}
+
+/// A place as a request without a prompt gets it.
+fn admit(pool: &Pool, tried: &[Name], now: Instant) -> Option<WithReplica> {
+    pool.admit(&mut Routed::default(), tried, now)
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::clock;
 use crate::fleet::settings;
 use crate::replicas::{Event, Model};
+use crate::routed::Routed;
 use crate::settings::PoolSettings;
 
 fn models(names: &[&str]) -> Vec<Model> {
@@ -140,7 +141,7 @@ fn a_view_shares_the_pool_and_follows_a_new_configuration() {
     let chat = pool("chat", 1, &[Some(&["llama", "lora"]), Some(&["llama"])]);
     let fleet = fleet(std::slice::from_ref(&chat));
     let view = fleet.destination(Some(&"lora".into())).unwrap().pool;
-    let held = view.admit(&[], clock::now()).unwrap();
+    let held = view.admit(&mut Routed::default(), &[], clock::now()).unwrap();
     assert_eq!(fleet.first().unwrap().in_flight(), 1, "one pool, one count");
     let waiting = view.join(1).unwrap();
     assert_eq!(fleet.first().unwrap().waiting(), 1, "one pool, one room");

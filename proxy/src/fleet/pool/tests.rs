@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use record::ReplicaState;
+use record::{Policy, ReplicaState};
 
 use super::*;
 use crate::clock;
@@ -20,6 +20,7 @@ pub(crate) fn settings(name: &str, urls: &[&str]) -> PoolSettings {
         name: name.into(),
         models: Vec::new(),
         aliases: Vec::new(),
+        balance: Policy::RoundRobin,
         replicas: urls.iter().map(replica).collect(),
         timeouts: Timeouts {
             connect: Duration::from_secs(2),

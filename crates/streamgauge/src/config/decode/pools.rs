@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ::proxy::{PoolSettings, ReplicaSettings, Timeouts, UsageMode};
-use record::Name;
+use record::{Name, Policy};
 
 use super::resilience;
-use super::values::{at_least_one, label, model, secret, span, usage_mode, yes_or_no};
+use super::values::{at_least_one, label, model, policy, secret, span, usage_mode, yes_or_no};
 use crate::config::address;
 use crate::config::node::{Node, Origin, Value};
 use crate::config::problem::Problem;
@@ -68,6 +68,7 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
     let aliases = aliases.map_or_else(Vec::new, |node| {
         decode_aliases(node, &join(path, "aliases"), problems)
     });
+    let balance = pool.value("balance", Policy::Prefix, problems, policy);
     let replicas = pool.node("replicas");
     let replicas = replicas.map_or_else(usual, |node| {
         decode_replicas(node, &join(path, "replicas"), problems)
@@ -94,6 +95,7 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
         name,
         models: models.unwrap_or_default(),
         aliases,
+        balance,
         replicas,
         timeouts,
         health,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ::proxy::UsageMode;
-use record::Name;
 use record::units::{parse_bytes, parse_duration};
+use record::{Name, Policy};
 
 pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -79,6 +79,14 @@ pub(super) fn absolute_path(text: &str) -> Result<String, String> {
         return Err(format!("`{text}` is not a path; write it like /health"));
     }
     Ok(text.to_owned())
+}
+
+pub(super) fn policy(text: &str) -> Result<Policy, String> {
+    Policy::parse(text).ok_or_else(|| {
+        let words = Policy::ALL.iter().map(|policy| policy.as_str());
+        let words = words.collect::<Vec<_>>().join(", ");
+        format!("`{text}` is not a way to balance; write one of {words}")
+    })
 }
 
 pub(super) fn usage_mode(text: &str) -> Result<UsageMode, String> {
