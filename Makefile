@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo build dashboard test check lint fmt bench fuzz e2e faults chaos clean
+.PHONY: help run demo build dashboard test check lint fmt bench fuzz e2e faults chaos vanish clean
 
 # Where cargo builds; the same default as cargo's own.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -56,6 +56,9 @@ faults: build ## Break the ledger's disk and kill the proxy under load, and prin
 
 chaos: ## Kill, hang, reset, slow and restart replicas for two minutes at 200 requests a second
 	@exec scripts/chaos.sh
+
+vanish: build ## Take the network of a replica away under load, and print what clients and records saw
+	STREAMGAUGE_BIN=$(CARGO_TARGET_DIR)/release/streamgauge scripts/vanish.sh
 
 clean: ## Remove what was built; data/ stays
 	cargo clean
