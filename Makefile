@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo build dashboard test check lint fmt bench fuzz e2e faults chaos vanish clean
+.PHONY: help run demo build dashboard test check lint fmt bench fuzz e2e faults chaos vanish upgrade clean
 
 # Where cargo builds; the same default as cargo's own.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -59,6 +59,9 @@ chaos: ## Kill, hang, reset, slow and restart replicas for two minutes at 200 re
 
 vanish: build ## Take the network of a replica away under load, and print what clients and records saw
 	STREAMGAUGE_BIN=$(CARGO_TARGET_DIR)/release/streamgauge scripts/vanish.sh
+
+upgrade: build ## Replace the proxy under load, and print what clients and records saw
+	STREAMGAUGE_BIN=$(CARGO_TARGET_DIR)/release/streamgauge scripts/upgrade.sh
 
 clean: ## Remove what was built; data/ stays
 	cargo clean
