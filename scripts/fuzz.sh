@@ -14,7 +14,7 @@ targets=("$@")
 export RUSTC_BOOTSTRAP=1
 
 # Longest input. Enough for several events; libFuzzer's own choice would be the longest seed.
-longest=4096
+longest=2048
 
 if ! cargo fuzz --version >/dev/null 2>&1; then
   echo "fuzz: installing cargo-fuzz"

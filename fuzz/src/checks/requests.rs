@@ -15,7 +15,7 @@ pub fn request(input: &[u8]) {
             }
             continue;
         };
-        places(&facts, input);
+        places(endpoint, &facts, input);
         let Some(tree) = tree else { continue };
         if endpoint != Endpoint::OllamaChat {
             let model = tree.get("model").and_then(Value::as_str);
@@ -46,7 +46,7 @@ pub fn request(input: &[u8]) {
 }
 
 /// Every place lies in the body, and another model's name is read back from where it was put.
-fn places(facts: &RequestFacts, body: &[u8]) {
+fn places(endpoint: Endpoint, facts: &RequestFacts, body: &[u8]) {
     let all = [
         &facts.model_value,
         &facts.prompt,
@@ -63,7 +63,7 @@ fn places(facts: &RequestFacts, body: &[u8]) {
     if let Some(splice) = facts.model_splice("a \"new\"\nname") {
         let renamed = splice.apply(body);
         if splice.text.starts_with('"') {
-            let again = RequestFacts::read(Endpoint::Chat, &renamed).expect("as before");
+            let again = RequestFacts::read(endpoint, &renamed).expect("as before");
             assert_eq!(again.model.as_deref(), Some("a \"new\"\nname"));
         }
     }
@@ -76,7 +76,7 @@ pub fn form(input: &[u8]) {
     let Ok(facts) = RequestFacts::read_form(content_type, input) else {
         return;
     };
-    places(&facts, input);
+    places(Endpoint::Transcription, &facts, input);
     for wanted in [UsageWanted::AtEnd, UsageWanted::Running] {
         if let Some(asked) = facts.ask_for_usage(Endpoint::Transcription, wanted) {
             let spliced = asked.splice.apply(input);
