@@ -1,7 +1,9 @@
 //! What a replica says about its own load: a few lines of its `/metrics`, nothing else of it.
 //!
-//! The names are vLLM's (with its old one for the cache), SGLang's, llama.cpp's and TGI's. A server with
-//! several engines has a line for each: requests add up, and the fullest cache counts.
+//! The names are vLLM's (with its old one for the cache), SGLang's and TGI's. A server with several engines
+//! has a line for each: requests add up, and the fullest cache counts. llama.cpp's names are left out, so that
+//! its server is asked twice a minute at most: it looks for a client that left only after a second in which
+//! nobody asked it anything, and would go on generating for nobody.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -45,7 +47,7 @@ enum Figure {
     Cache,
 }
 
-const NAMES: [(&str, Figure); 12] = [
+const NAMES: [(&str, Figure); 9] = [
     ("vllm:num_requests_running", Figure::Running),
     ("vllm:num_requests_waiting", Figure::Waiting),
     ("vllm:kv_cache_usage_perc", Figure::Cache),
@@ -53,9 +55,6 @@ const NAMES: [(&str, Figure); 12] = [
     ("sglang:num_running_reqs", Figure::Running),
     ("sglang:num_queue_reqs", Figure::Waiting),
     ("sglang:token_usage", Figure::Cache),
-    ("llamacpp:requests_processing", Figure::Running),
-    ("llamacpp:requests_deferred", Figure::Waiting),
-    ("llamacpp:kv_cache_usage_ratio", Figure::Cache),
     ("tgi_batch_current_size", Figure::Running),
     ("tgi_queue_size", Figure::Waiting),
 ];
@@ -184,10 +183,7 @@ mod tests {
             }
         );
         let llama = Load::read(b"llamacpp:requests_processing 1\nllamacpp:requests_deferred 2\n");
-        assert_eq!(
-            (llama.running, llama.waiting, llama.cache_permille),
-            (Some(1), Some(2), None)
-        );
+        assert_eq!(llama, Load::default(), "llama.cpp's server is left in peace");
     }
 
     #[test]
