@@ -115,7 +115,14 @@ pub(crate) fn look(
     };
     match read {
         Ok(facts) => {
-            let rename = serve(ctx, fleet, facts.model.as_ref())?;
+            let rename = match serve(ctx, fleet, facts.model.as_ref()) {
+                Ok(rename) => rename,
+                Err(refusal) => {
+                    // The record of a refused request says what it asked for, too.
+                    ctx.tracked.facts = facts;
+                    return Err(refusal);
+                }
+            };
             let usage = ctx.pool.as_ref().map(|pool| pool.settings.usage);
             let wanted = match usage {
                 Some(UsageMode::Inject) => Some(UsageWanted::AtEnd),

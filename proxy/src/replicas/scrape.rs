@@ -1,9 +1,9 @@
 //! What a replica says about its own load: a few lines of its `/metrics`, nothing else of it.
 //!
 //! The names are vLLM's (with its old one for the cache), SGLang's and TGI's. A server with several engines
-//! has a line for each: requests add up, and the fullest cache counts. llama.cpp's names are left out, so that
-//! its server is asked twice a minute at most: it looks for a client that left only after a second in which
-//! nobody asked it anything, and would go on generating for nobody.
+//! has a line for each: requests add up, and the fullest cache counts. llama.cpp's names are left out, so
+//! that its server is asked twice a minute at most: it looks for a client that left only after a second in
+//! which nobody asked it anything, and would go on generating for nobody.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
