@@ -19,9 +19,9 @@ use crate::usage::Terms;
 /// be read is counted and forwarded. A read whose events are whole costs no allocation, unless something of
 /// it is taken out.
 ///
-/// Memory: the beginning of a line and the lines of an event, [`EVENT_LEN_MAX`](crate::EVENT_LEN_MAX) at most
-/// together, and as much again for what is held back while `usage` members are taken out (16 KiB while only
-/// the usage chunk is). `tests/memory.rs` holds that.
+/// Memory is bounded: a line that has not ended and the collected lines of its event are kept up to
+/// [`EVENT_LEN_MAX`](crate::EVENT_LEN_MAX) each, and as much again of what is held back while `usage` members
+/// are taken out (16 KiB while only the usage chunk is). What is longer passes unread.
 #[derive(Debug)]
 pub struct ObservedStream {
     framer: Framer,
