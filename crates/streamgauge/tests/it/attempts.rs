@@ -55,7 +55,7 @@ async fn a_request_that_got_nothing_is_answered_by_another_replica() {
     let there = replica(Duration::ZERO).await;
     for (id, last) in [("closed", Step::Close), ("reset", Step::Reset)] {
         let broken = Scripted::start(vec![vec![last]]).await.expect("a free port");
-        let config = format!("pools: [{{health: {{{CALM}}}}}]");
+        let config = format!("pools: [{{balance: round-robin, health: {{{CALM}}}}}]");
         let up = start(&[broken.url(), there.url()], &config).await;
         for turn in 0..2 {
             let answer = post(&up, &format!("{id}-{turn}"), STREAM).await;
@@ -85,7 +85,7 @@ async fn a_busy_replica_sends_requests_elsewhere_and_its_words_pass_when_there_i
         .await
         .expect("a free port");
     let there = replica(Duration::ZERO).await;
-    let config = format!("pools: [{{health: {{{CALM}}}}}]");
+    let config = format!("pools: [{{balance: round-robin, health: {{{CALM}}}}}]");
     let up = start(&[busy.url(), there.url()], &config).await;
     for turn in 0..6 {
         let answer = post(&up, &format!("busy-{turn}"), STREAM).await;
@@ -107,7 +107,7 @@ async fn a_busy_replica_sends_requests_elsewhere_and_its_words_pass_when_there_i
 #[tokio::test]
 async fn failed_requests_eject_a_replica_and_a_trial_brings_it_back() {
     let (ill, well) = (replica(Duration::ZERO).await, replica(Duration::ZERO).await);
-    let config = "pools: [{health: {interval: 600s, eject_after: 2, eject_for: 300ms}}]";
+    let config = "pools: [{balance: round-robin, health: {interval: 600s, eject_after: 2, eject_for: 300ms}}]";
     let up = start(&[ill.url(), well.url()], config).await;
     ill.set_faults(vec![Fault::Status(500)]);
     for turn in 0..6 {
@@ -240,7 +240,7 @@ async fn the_restart_of_the_only_replica_costs_a_wait_and_no_error() {
 #[tokio::test]
 async fn a_request_at_a_replica_that_does_not_speak_goes_to_one_that_does() {
     let (deaf, well) = (replica(Duration::ZERO).await, replica(Duration::ZERO).await);
-    let config = "pools: [{health: {interval: 100ms, timeout: 100ms, failures: 2}}]";
+    let config = "pools: [{balance: round-robin, health: {interval: 100ms, timeout: 100ms, failures: 2}}]";
     let up = start(&[deaf.url(), well.url()], config).await;
     deaf.set_faults(vec![Fault::Hang]);
     let posts = [post(&up, "deaf-0", STREAM), post(&up, "deaf-1", STREAM)];
