@@ -2,45 +2,11 @@
 
 use std::fmt;
 
-use record::Name;
+use record::{Name, labels};
 
 use crate::cell::Wanted;
 
-/// Makes an enum whose variants have one word everywhere, and a list of all of them.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub enum $name {
-            $($(#[$vmeta])* $variant,)+
-        }
-
-        impl $name {
-            /// Every value, in the order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The one word for this value in JSON, in URLs and on the screen.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The value that a word stands for; `None` for a word that is none of ours.
-            #[must_use]
-            pub fn parse(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-words! {
+labels! {
     /// A property that requests can be grouped by.
     Dimension {
         /// The model that answered, else the one that was asked for.
@@ -66,7 +32,7 @@ words! {
     }
 }
 
-words! {
+labels! {
     /// What a time series shows. Percentiles come from merged sketches, never from averages.
     Metric {
         /// Requests that began in the bucket.

@@ -1,14 +1,13 @@
 //! Closed sets of labels. The same word stands in Rust, SQL, JSON, Prometheus and on the screen.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-/// Makes an enum whose variants have one name everywhere, and a list of all of them.
+/// Makes an enum whose variants have one name everywhere, and a list of all of them. The crate that calls it
+/// needs `serde`.
+#[macro_export]
 macro_rules! labels {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[derive(::serde::Deserialize, ::serde::Serialize)]
         pub enum $name {
             $($(#[$vmeta])* #[serde(rename = $word)] $variant,)+
         }
@@ -30,8 +29,8 @@ macro_rules! labels {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.write_str(self.as_str())
             }
         }

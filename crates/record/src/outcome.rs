@@ -1,8 +1,6 @@
 //! How a request ended: a closed set, decided once for each request.
 
 use crate::labels::labels;
-use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Which of the four deadlines ran out.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::labels::labels;
 use crate::{Name, UnixMillis};
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// One row per instance, overwritten once a second.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -1,9 +1,6 @@
 //! Why a replica was chosen, and every attempt on one.
 
-use std::fmt;
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use crate::labels::labels;
 use crate::{Name, Tokens};

@@ -107,7 +107,8 @@ async fn a_busy_replica_sends_requests_elsewhere_and_its_words_pass_when_there_i
 #[tokio::test]
 async fn failed_requests_eject_a_replica_and_a_trial_brings_it_back() {
     let (ill, well) = (replica(Duration::ZERO).await, replica(Duration::ZERO).await);
-    let config = "pools: [{balance: round-robin, health: {interval: 600s, eject_after: 2, eject_for: 300ms}}]";
+    let config =
+        "pools: [{balance: round-robin, health: {interval: 600s, eject_after: 2, eject_for: 300ms}}]";
     let up = start(&[ill.url(), well.url()], config).await;
     ill.set_faults(vec![Fault::Status(500)]);
     for turn in 0..6 {
