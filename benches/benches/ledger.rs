@@ -1,7 +1,11 @@
-//! The writer of the ledger: batches of records into rows and rollup cells of a SQLite file.
+//! The writer of the ledger: batches of records into rows and rollup cells, of a SQLite file and of a
+//! PostgreSQL server on this machine.
 //!
 //! `cargo bench -p benches --bench ledger`
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on should say where")]
+
+#[path = "ledger/server.rs"]
+mod server;
 
 use std::time::Duration;
 
@@ -51,33 +55,55 @@ impl Traffic {
     }
 }
 
-fn append(criterion: &mut Criterion) {
+/// Full batches at 100,000 requests a second, and what a tenth of a second holds at 2,000.
+const LOADS: [(usize, Duration); 2] = [
+    (4_096, Duration::from_micros(10)),
+    (200, Duration::from_micros(500)),
+];
+
+fn sqlite(criterion: &mut Criterion) {
+    for load in LOADS {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/bench.db", folder.path().display());
+        append(criterion, "append", &url, load);
+    }
+}
+
+fn postgres(criterion: &mut Criterion) {
+    for load in LOADS {
+        let Some(server) = server::Server::start() else {
+            return;
+        };
+        append(criterion, "append to PostgreSQL", &server.url(), load);
+        append(
+            criterion,
+            "append to PostgreSQL over TCP",
+            &server.url_tcp(),
+            load,
+        );
+    }
+}
+
+fn append(criterion: &mut Criterion, group: &str, url: &str, (len, each): (usize, Duration)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let mut group = criterion.benchmark_group("append");
+    let mut group = criterion.benchmark_group(group);
     group.sample_size(20).measurement_time(Duration::from_secs(8));
-    // Full batches at 100,000 requests a second, and what a tenth of a second holds at 2,000.
-    for (len, each) in [
-        (4_096, Duration::from_micros(10)),
-        (200, Duration::from_micros(500)),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/bench.db", folder.path().display());
-        let mut writer = runtime.block_on(Writer::open(&url)).unwrap();
-        let mut traffic = Traffic::new(each);
-        group.throughput(Throughput::Elements(u64::try_from(len).unwrap()));
-        group.bench_function(format!("{len} records"), |bencher| {
-            bencher.iter_batched(
-                || traffic.batch(len),
-                |batch| runtime.block_on(writer.append(&batch, None)).unwrap(),
-                BatchSize::PerIteration,
-            );
-        });
-    }
+    let mut writer = runtime.block_on(Writer::open(url)).unwrap();
+    let mut traffic = Traffic::new(each);
+    group.throughput(Throughput::Elements(u64::try_from(len).unwrap()));
+    group.bench_function(format!("{len} records"), |bencher| {
+        bencher.iter_batched(
+            || traffic.batch(len),
+            |batch| runtime.block_on(writer.append(&batch, None)).unwrap(),
+            BatchSize::PerIteration,
+        );
+    });
     group.finish();
+    runtime.block_on(writer.close()).unwrap();
 }
 
-criterion_group!(benches, append);
+criterion_group!(benches, sqlite, postgres);
 criterion_main!(benches);

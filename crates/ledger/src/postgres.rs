@@ -10,6 +10,7 @@ mod connection;
 mod copied;
 mod doubt;
 mod failure;
+mod insert;
 mod instance;
 mod names;
 mod partitions;

@@ -36,6 +36,11 @@ pub(crate) fn is_passing(error: &sqlx::Error) -> bool {
     }
 }
 
+/// `unique_violation`: a row of this key is there already.
+pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
+    refusal(error).is_some_and(|refused| refused.code() == "23505")
+}
+
 /// What the server said; `None` when nothing came from a server.
 fn refusal(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()

@@ -3,6 +3,8 @@
 //! Numbers are made outside of a batch's transaction: two proxies that meet the same new model at once must
 //! not wait for each other's batches, and a number that no row uses does no harm.
 
+use std::borrow::Cow;
+
 use record::Name;
 use sqlx::postgres::PgConnection;
 
@@ -109,12 +111,16 @@ pub(super) async fn with_prefix(
 }
 
 /// PostgreSQL's text holds no NUL, and a batch must not fail for one in the name of a model.
-pub(super) fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+pub(super) fn without_nul(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 fn text(name: &Name) -> String {
-    without_nul(name)
+    without_nul(name).into_owned()
 }
 
 fn columns(names: &[(Kind, Name)]) -> (Vec<i64>, Vec<String>) {

@@ -1,75 +1,13 @@
-//! Rows of `request`: a batch in through arrays, one for each column, and single rows out.
-
-use std::sync::{Arc, LazyLock};
+//! Single rows of `request`: which are there, the newest, the oldest, how many.
 
 use record::UnixMillis;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
 
-use super::names::without_nul;
 use super::scan::is_kept;
-use crate::columns::{self, RECORD_COLUMNS_LEN, Row, Values, first_id_at, record_columns};
-use crate::dictionary::Entry;
+use crate::columns::{Row, first_id_at};
 use crate::error::QueryError;
 use crate::identifier::RowId;
-
-/// Rows of one statement at most: what a writer has at once, and a bound on the message.
-const ROWS_MAX: usize = 4_096;
-
-/// One statement for any number of rows: its text never changes, so that it is planned once. Measured here:
-/// 170,000 rows/s, against 15,000 one by one; COPY is no faster, and meets the missing TCP_NODELAY of sqlx
-/// 0.9.0 (<https://github.com/launchbadge/sqlx/issues/4335>).
-static INSERT: LazyLock<Arc<str>> = LazyLock::new(|| {
-    let places: Vec<String> = (1..=RECORD_COLUMNS_LEN)
-        .map(|place| format!("${place}"))
-        .collect();
-    let text = format!(
-        "INSERT INTO request ({}) SELECT * FROM unnest({}) ON CONFLICT DO NOTHING",
-        record_columns!(),
-        places.join(",")
-    );
-    Arc::from(text)
-});
-
-/// The values of one column.
-#[derive(Debug)]
-enum Array {
-    Integer(Vec<Option<i64>>),
-    Real(Vec<Option<f64>>),
-    Bytes(Vec<Option<Vec<u8>>>),
-    Text(Vec<Option<String>>),
-}
-
-/// The columns of a batch, filled row by row from left to right.
-#[derive(Debug)]
-struct Arrays {
-    columns: Vec<Array>,
-    at: usize,
-    rows: usize,
-}
-
-/// Inserts all records, in the open transaction. `false` when an id was taken already: then the transaction
-/// is to be rolled back, and the batch tried again with other ids than those [`taken`].
-pub(super) async fn insert(
-    connection: &mut PgConnection,
-    entries: &[Entry<'_>],
-    ids: &[RowId],
-) -> Result<bool, sqlx::Error> {
-    for (entries, ids) in entries.chunks(ROWS_MAX).zip(ids.chunks(ROWS_MAX)) {
-        let mut arrays = Arrays::new(entries.len());
-        for (entry, id) in entries.iter().zip(ids) {
-            columns::bind(&mut arrays, *id, entry.record, &entry.ids);
-            arrays.at = 0;
-        }
-        // The text is made of our own column names.
-        let insert = sqlx::query_with(AssertSqlSafe(Arc::clone(&INSERT)), arrays.arguments()?);
-        let inserted = insert.execute(&mut *connection).await?.rows_affected();
-        if usize::try_from(inserted) != Ok(entries.len()) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
 
 /// Which of these ids are taken. It happens where more than 32 proxies share the bits of an id, and where a
 /// long request meets the sequence number of a short one that began in the same millisecond.
@@ -120,70 +58,6 @@ pub(super) async fn tally(
     .fetch_one(connection)
     .await?;
     Ok(u64::try_from(rows).unwrap_or(0))
-}
-
-// === impl Arrays ===
-
-impl Arrays {
-    fn new(rows: usize) -> Self {
-        Self {
-            columns: Vec::with_capacity(RECORD_COLUMNS_LEN),
-            at: 0,
-            rows,
-        }
-    }
-
-    /// The column of the next value, begun by the first row.
-    fn next(&mut self, begin: fn(usize) -> Array) -> Option<&mut Array> {
-        if self.at == self.columns.len() {
-            self.columns.push(begin(self.rows));
-        }
-        self.at += 1;
-        self.columns.get_mut(self.at - 1)
-    }
-
-    fn arguments(self) -> Result<PgArguments, sqlx::Error> {
-        let mut arguments = PgArguments::default();
-        // A number and its length take twelve bytes.
-        arguments.reserve(self.columns.len(), self.columns.len() * self.rows * 12);
-        for column in self.columns {
-            match column {
-                Array::Integer(values) => arguments.add(values),
-                Array::Real(values) => arguments.add(values),
-                Array::Bytes(values) => arguments.add(values),
-                Array::Text(values) => arguments.add(values),
-            }
-            .map_err(sqlx::Error::Encode)?;
-        }
-        Ok(arguments)
-    }
-}
-
-/// Each place of a row has one type in every row, because one function writes them all.
-impl Values for Arrays {
-    fn integer(&mut self, value: Option<i64>) {
-        if let Some(Array::Integer(values)) = self.next(|rows| Array::Integer(Vec::with_capacity(rows))) {
-            values.push(value);
-        }
-    }
-
-    fn real(&mut self, value: Option<f64>) {
-        if let Some(Array::Real(values)) = self.next(|rows| Array::Real(Vec::with_capacity(rows))) {
-            values.push(value);
-        }
-    }
-
-    fn bytes(&mut self, value: Option<&[u8]>) {
-        if let Some(Array::Bytes(values)) = self.next(|rows| Array::Bytes(Vec::with_capacity(rows))) {
-            values.push(value.map(<[u8]>::to_vec));
-        }
-    }
-
-    fn text(&mut self, value: Option<&str>) {
-        if let Some(Array::Text(values)) = self.next(|rows| Array::Text(Vec::with_capacity(rows))) {
-            values.push(value.map(without_nul));
-        }
-    }
 }
 
 /// Integer columns are two, four or eight bytes wide. sqlx reads any of them as the widest when it is not

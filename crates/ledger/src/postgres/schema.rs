@@ -7,13 +7,13 @@ use super::connection::{Lock, transaction};
 use crate::error::OpenError;
 
 /// The schema version that this program writes.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Each migration brings a database from the version of its place to the next. Never edit one that was
 /// released. A migration only adds: proxies of the version before go on writing until they are replaced.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 
-const _: () = assert!(MIGRATIONS.len() == 1, "VERSION is the number of migrations");
+const _: () = assert!(MIGRATIONS.len() == 2, "VERSION is the number of migrations");
 
 /// What is found in a database.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -134,4 +134,21 @@ pub(super) async fn found(connection: &mut PgConnection) -> Result<Found, sqlx::
         (Some(version), Some(identity)) => Found::Ledger { version, identity },
         _ => Found::Foreign,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::columns::record_columns;
+
+    #[test]
+    fn a_row_is_sent_as_its_type_says() {
+        let script = include_str!("schema/0002.sql");
+        let (_, columns) = script.split_once("AS (").unwrap();
+        let names: Vec<&str> = columns
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        let sent: Vec<&str> = record_columns!().split(',').map(str::trim).collect();
+        assert_eq!(names, [sent, vec![");"]].concat());
+    }
 }

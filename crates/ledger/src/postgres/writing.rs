@@ -12,7 +12,7 @@ use super::copied::{self, Progress};
 use super::instance::{self, Backend};
 use super::partitions::Days;
 use super::sequence::Sequence;
-use super::{adoption, names, rows, schema, sheets};
+use super::{adoption, insert, names, rows, schema, sheets};
 use crate::dictionary::Entry;
 use crate::engine::{Batch, Fold};
 use crate::error::OpenError;
@@ -139,7 +139,7 @@ impl Writing {
             let taken = rows::taken(&mut self.connection, &ids).await?;
             self.sequence.change(&mut ids, &taken);
             let stored = transaction(&mut self.connection, async |connection| {
-                let stored = rows::insert(connection, entries, &ids).await?;
+                let stored = insert::insert(connection, entries, &ids).await?;
                 if stored {
                     copied::note(connection, number, progress).await?;
                     return Ok(());
@@ -201,7 +201,7 @@ async fn fill(
     batch: Batch<'_>,
     ids: &[RowId],
 ) -> Result<bool, sqlx::Error> {
-    if !rows::insert(connection, batch.rows, ids).await? {
+    if !insert::insert(connection, batch.rows, ids).await? {
         return Ok(false);
     }
     sheets::add(connection, own.number, batch.sheets, own.batch + 1).await?;
