@@ -45,7 +45,7 @@ pub use history::History;
 pub use postgres::masked_url;
 pub use question::{Filter, PAGE_LIMIT_MAX, POINTS_MAX, Page, Query};
 pub use reader::Reader;
-pub use remainder::Remainder;
+pub use remainder::{ClosedRemainder, Remainder};
 pub use restore::{Restored, restore};
 pub use retention::{Keep, Pruned};
 pub use statistics::{Statistics, TableSize, TierSize, statistics};

@@ -31,6 +31,11 @@ pub struct Remainder {
     latest: Option<UnixMillis>,
 }
 
+/// A remainder to which nothing is added any more. Only such a one is written: the attempt of which nobody
+/// knows whether it came through and the next one are then about the same requests.
+#[derive(Debug)]
+pub struct ClosedRemainder(Remainder);
+
 // === impl Remainder ===
 
 impl Remainder {
@@ -73,14 +78,30 @@ impl Remainder {
         self.requests == 0
     }
 
+    /// Ends it, to be written. What comes later is another one.
+    #[must_use]
+    pub const fn close(self) -> ClosedRemainder {
+        ClosedRemainder(self)
+    }
+}
+
+// === impl ClosedRemainder ===
+
+impl ClosedRemainder {
+    /// Requests in it.
+    #[must_use]
+    pub const fn requests(&self) -> u64 {
+        self.0.requests
+    }
+
     /// The first of its requests.
     pub(crate) const fn first(&self) -> &[MetricRecord] {
-        self.first.as_slice()
+        self.0.first.as_slice()
     }
 
     /// When the latest of its requests began.
     pub(crate) const fn latest(&self) -> Option<UnixMillis> {
-        self.latest
+        self.0.latest
     }
 
     /// The sheets that it adds to the ledger: to the finest tier, and to every coarser one that is closed
@@ -91,13 +112,13 @@ impl Remainder {
         dictionary: &mut Dictionary,
         states: &TierStates,
     ) -> Result<Vec<Sheet>, AppendError> {
-        let names = self.names.numbered();
+        let names = self.0.names.numbered();
         let wanted: Vec<_> = names.iter().map(|(_, name)| name.clone()).collect();
         let numbers = dictionary.numbers(store, &wanted).await?;
         let numbers: HashMap<i64, i64> = names.iter().map(|(own, _)| *own).zip(numbers).collect();
         let translate = |own: i64| numbers.get(&own).copied().unwrap_or(0);
         let mut sums: BTreeMap<Bucket, Cells> = BTreeMap::new();
-        for (finest, cells) in &self.buckets {
+        for (finest, cells) in &self.0.buckets {
             for seconds in finest.cube.tiers() {
                 if finest.at_s >= states.of(finest.cube, *seconds).folded_until_s {
                     break;

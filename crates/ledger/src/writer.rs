@@ -7,7 +7,7 @@ use crate::engine::{Batch, Store};
 use crate::error::{AppendError, OpenError};
 use crate::fold::Folding;
 use crate::history::History;
-use crate::remainder::Remainder;
+use crate::remainder::ClosedRemainder;
 use crate::retention::{self, Keep, Pruned};
 use crate::rollup::{Cube, TIERS, TierStates, second_of};
 
@@ -89,8 +89,8 @@ impl Writer {
     /// requests, and questions that only rows answer, do not.
     ///
     /// # Errors
-    /// Nothing of it is counted. Keep it and try again later.
-    pub async fn append_remainder(&mut self, remainder: &Remainder) -> Result<(), AppendError> {
+    /// Nothing of it is counted, or nobody knows. Keep it and try again later: it is counted once.
+    pub async fn append_remainder(&mut self, remainder: &ClosedRemainder) -> Result<(), AppendError> {
         self.refresh().await?;
         // One of its requests stands for all of it where a commit was not confirmed.
         let first = remainder.first();

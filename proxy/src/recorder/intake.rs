@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use ledger::Remainder;
+use ledger::{ClosedRemainder, Remainder};
 
 use super::backlog::Backlog;
 use super::batch::Batch;
@@ -114,8 +114,8 @@ impl Intake {
     }
 
     /// The sums of the records that had no room, if there are any; they are then the caller's.
-    pub(super) fn take_remainder(&mut self) -> Option<Remainder> {
-        (!self.remainder.is_empty()).then(|| std::mem::take(&mut self.remainder))
+    pub(super) fn take_remainder(&mut self) -> Option<ClosedRemainder> {
+        (!self.remainder.is_empty()).then(|| std::mem::take(&mut self.remainder).close())
     }
 
     /// The ledger took a batch.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::Receiver;
-use ledger::{AppendError, OpenError, Remainder, Writer};
+use ledger::{AppendError, ClosedRemainder, OpenError, Writer};
 use record::Pulse;
 use tokio::runtime::{Builder, Runtime};
 
@@ -49,7 +49,7 @@ struct Loop {
     intake: Intake,
     batch: Batch,
     /// Sums that are to be written when the ledger takes batches again.
-    remainder: Option<Remainder>,
+    remainder: Option<ClosedRemainder>,
     pulse_due: Instant,
     prune_due: Instant,
     retry: Option<Retry>,

@@ -50,7 +50,7 @@ fn a_sound_ledger_has_no_findings_and_every_tier_adds_up() {
         for n in 0..5 {
             assert!(dropped.add(&plain("dropped", UnixMillis(NOON.0 + 72 * HOUR_MS + n))));
         }
-        writer.append_remainder(&dropped).await.unwrap();
+        writer.append_remainder(&dropped.close()).await.unwrap();
         let keep = Keep::default();
         let later = UnixMillis(NOON.0 + 8 * 24 * HOUR_MS);
         while writer.prune(&keep, later).await.unwrap().more {}

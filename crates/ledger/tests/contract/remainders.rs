@@ -52,7 +52,7 @@ async fn filled(first: &[MetricRecord], rest: &[MetricRecord], as_rows: bool) ->
         let mut remainder = Remainder::default();
         assert!(rest.iter().all(|record| remainder.add(record)));
         assert_eq!(remainder.requests(), u64::try_from(rest.len()).unwrap());
-        writer.append_remainder(&remainder).await.unwrap();
+        writer.append_remainder(&remainder.close()).await.unwrap();
     }
     let later = UnixMillis(NOON.0 + 90 * 24 * HOUR_MS);
     for _ in 0..20 {
@@ -97,6 +97,7 @@ fn a_remainder_that_failed_is_counted_once_and_its_size_is_bounded() {
             added += 1;
         }
         assert!((5_000..20_000).contains(&added), "bounded: {added}");
+        let remainder = remainder.close();
         writer.limit_pages(40).await.unwrap();
         writer.append_remainder(&remainder).await.unwrap_err();
         writer.limit_pages(1_000_000).await.unwrap();

@@ -143,13 +143,39 @@ fn a_batch_whose_commit_came_through_unconfirmed_is_not_stored_again() {
             81 + 70,
             "counted once, and then again on purpose"
         );
-        let mut remainder = Remainder::default();
-        assert!((0..5).all(|n| remainder.add(&plain(&format!("dropped-{n}"), NOON))));
+    });
+}
+
+#[test]
+fn sums_whose_commit_came_through_unconfirmed_are_counted_once_and_so_are_those_that_come_meanwhile() {
+    block_on(async {
+        let place = Place::new();
+        let relay = place.relay();
+        let mut writer = Writer::open(&place.url_through(&relay)).await.unwrap();
+        writer.append(&[plain("row", NOON)], None).await.unwrap();
+        let dropped = |names: std::ops::Range<u32>| {
+            let mut remainder = Remainder::default();
+            for n in names {
+                assert!(remainder.add(&plain(&format!("dropped-{n}"), NOON)));
+            }
+            remainder.close()
+        };
+        let (first, meanwhile) = (dropped(0..5), dropped(5..12));
         relay.cut_next_commit();
-        writer.append_remainder(&remainder).await.unwrap_err();
-        writer.append_remainder(&remainder).await.unwrap();
-        assert_eq!(count(&place).await, 81 + 70 + 5, "the remainder as well");
-        assert_eq!(place.numbers("SELECT count(*) FROM request").await, [[81 + 70]]);
+        let refusal = writer.append_remainder(&first).await.unwrap_err();
+        assert_eq!(refusal.code(), "io", "{refusal:?}");
+        assert_eq!(count(&place).await, 1 + 5, "the server has done it");
+        // A batch may come in between, and its answer be lost as well.
+        let batch = [plain("another row", NOON)];
+        relay.cut_next_commit();
+        writer.append(&batch, None).await.unwrap_err();
+        writer.append_remainder(&first).await.unwrap();
+        writer.append(&batch, None).await.unwrap();
+        relay.cut_next_commit();
+        writer.append_remainder(&meanwhile).await.unwrap_err();
+        writer.append_remainder(&meanwhile).await.unwrap();
+        assert_eq!(count(&place).await, 2 + 5 + 7, "each counted once");
+        assert_eq!(place.numbers("SELECT count(*) FROM request").await, [[2]]);
     });
 }
 
