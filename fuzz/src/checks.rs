@@ -3,6 +3,8 @@
 // Both who includes this file look for its parts from its own folder.
 #[path = "checks/requests.rs"]
 mod requests;
+#[path = "checks/strip.rs"]
+mod strip;
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use observer::{
 use record::{Dialect, UsageSource};
 
 pub use requests::{form, request};
+pub use strip::strip;
 
 /// A check by the name of its target and its corpus.
 pub type Check = (&'static str, fn(&[u8]));
@@ -239,85 +242,6 @@ fn observe_body(dialect: Dialect, pieces: &[&[u8]]) -> Observation {
         upstream: None,
     };
     observed.into_observation(sent, true)
-}
-
-/// A server that was asked for usage by us gives the client what a server gives that was not asked.
-pub fn strip(input: &[u8]) {
-    let Some((&[first, second], rest)) = input.split_first_chunk::<2>() else {
-        return;
-    };
-    let dialect = [Dialect::OpenaiChat, Dialect::OpenaiText, Dialect::Audio][usize::from(first) % 3];
-    let strip = STRIPS[usize::from(second) % 4];
-    let server = Server {
-        dialect,
-        end: ["\n", "\r\n", "\r"][usize::from(second / 4) % 3],
-        space: ["", " "][usize::from(second / 16) % 2],
-    };
-    let (mut asked, mut expected) = (String::new(), String::new());
-    for (number, byte) in rest.iter().take(64).enumerate() {
-        server.event(&mut asked, *byte, number, true, true);
-        server.event(
-            &mut expected,
-            *byte,
-            number,
-            !strip.takes_members(),
-            !strip.takes_chunk(),
-        );
-    }
-    let kind = StreamKind {
-        strip,
-        ..StreamKind::new(dialect, Framing::Sse)
-    };
-    for pieces in [
-        vec![asked.as_bytes()],
-        cut(asked.as_bytes()),
-        single(asked.as_bytes()),
-    ] {
-        let (out, _) = play(kind, &pieces);
-        assert_eq!(String::from_utf8_lossy(&out), expected, "{dialect} {strip:?}");
-    }
-}
-
-/// A server that writes events with and without usage.
-struct Server {
-    dialect: Dialect,
-    end: &'static str,
-    space: &'static str,
-}
-
-impl Server {
-    /// Writes the event that `byte` stands for. `members` and `chunk` say whether usage was asked for.
-    fn event(&self, out: &mut String, byte: u8, number: usize, members: bool, chunk: bool) {
-        let Self { dialect, end, space } = self;
-        let usage = format!("{{\"prompt_tokens\":{space}{number},\"completion_tokens\":{number}}}");
-        // Text completions are written with all fields.
-        let usage = match (members, dialect) {
-            (true, _) => format!(",{space}\"usage\":{space}{usage}"),
-            (false, Dialect::OpenaiText) => format!(",{space}\"usage\":{space}null"),
-            (false, _) => String::new(),
-        };
-        let text = ["a", "\\\"usage\\\":{}", "", "}},"][usize::from(byte / 8) % 4];
-        let delta = if *dialect == Dialect::OpenaiText {
-            format!("\"text\":\"{text}\"")
-        } else {
-            format!("\"delta\":{{\"content\":\"{text}\"}}")
-        };
-        let event = match byte % 8 {
-            0 | 1 => format!("data: {{\"choices\":[{{\"index\":0,{delta}}}]{usage}}}{end}{end}"),
-            2 => format!(
-                "data:{{\"choices\":[{{{delta},\"finish_reason\":\"stop\"}}]{usage},\"x\":1}}{end}{end}"
-            ),
-            3 => {
-                format!("id: 7{end}data: {{\"id\":\"x\"{usage},{space}\"choices\":[{{{delta}}}]}}{end}{end}")
-            }
-            4 if !chunk => String::new(),
-            4 => format!("data: {{\"choices\":[],\"usage\":{{\"prompt_tokens\":{number}}}}}{end}{end}"),
-            5 => format!(": ping{end}{end}"),
-            6 => format!("data: [DONE]{end}{end}"),
-            _ => format!("data: {{\"error\":{{\"message\":\"{text}\"}}}}{end}{end}"),
-        };
-        out.push_str(&event);
-    }
 }
 
 /// The input byte by byte.

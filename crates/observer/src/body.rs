@@ -1,32 +1,26 @@
-//! One answer that is a single JSON body: read at its end, within bounded memory.
+//! One answer that is a single JSON body: outlined as it passes, read at its end.
+
+mod outline;
 
 use std::time::Instant;
 
-use memchr::memmem;
-use record::{Dialect, Flags};
+use record::{Dialect, Flags, Usage};
 
 use crate::dialect::{Answer, read_body};
-use crate::json::{Malformed, Scan};
 use crate::observation::{Ending, Observation, Sent};
-use crate::usage::{Report, Terms};
+use crate::usage::Terms;
 
-/// Largest body that is kept whole until its end. Why this number: a chat answer of 16,000 tokens has about
-/// 80 KiB; only embeddings and log-probabilities grow beyond a mebibyte, and of those only the end is of
-/// interest.
-const KEPT_MAX: usize = 1 << 20;
-
-/// How much of the end of a larger body is kept. Why this number: servers write `usage` last, in less than a
-/// kibibyte.
-const TAIL_LEN: usize = 4 * 1024;
+use outline::Outline;
 
 /// Watches a body as it passes.
+///
+/// Of a body of any length no more than 68 KiB is kept: the fields that are read.
 #[derive(Debug)]
 pub struct ObservedBody {
     dialect: Dialect,
-    kept: Vec<u8>,
-    /// The beginning was let go; `kept` is the end.
-    only_tail: bool,
-    answer: Answer,
+    /// The body repeats an answer that was generated for another request.
+    replay: bool,
+    outline: Outline,
     first_byte: Option<Instant>,
     ended: Option<Instant>,
 }
@@ -39,11 +33,20 @@ impl ObservedBody {
     pub fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
-            kept: Vec::new(),
-            only_tail: false,
-            answer: Answer::default(),
+            replay: false,
+            outline: Outline::default(),
             first_byte: None,
             ended: None,
+        }
+    }
+
+    /// A watcher of a body that repeats an answer that was generated for another request: its tokens are not
+    /// counted again.
+    #[must_use]
+    pub fn of_replay(dialect: Dialect) -> Self {
+        Self {
+            replay: true,
+            ..Self::new(dialect)
         }
     }
 
@@ -54,28 +57,14 @@ impl ObservedBody {
         }
         self.first_byte.get_or_insert(now);
         self.ended = Some(now);
-        if self.kept.len() + bytes.len() > KEPT_MAX {
-            if !self.only_tail {
-                // The name of the model stands near the beginning; the walk ends where the text does.
-                let _cut_text = self.read(TAIL_LEN);
-                self.only_tail = true;
-            }
-            self.kept
-                .extend_from_slice(bytes.get(bytes.len().saturating_sub(TAIL_LEN)..).unwrap_or(bytes));
-            self.kept.drain(..self.kept.len().saturating_sub(TAIL_LEN));
-            return;
-        }
-        self.kept.extend_from_slice(bytes);
+        self.outline.push(bytes);
     }
 
     /// Everything that was learnt. `whole`: the transport gave the body to its end.
     #[must_use]
-    pub fn into_observation(mut self, sent: Sent, whole: bool) -> Observation {
-        let read = if self.only_tail {
-            self.read_tail()
-        } else {
-            self.read(self.kept.len()).is_ok()
-        };
+    pub fn into_observation(self, sent: Sent, whole: bool) -> Observation {
+        let mut answer = Answer::default();
+        let read = read_body(self.dialect, self.outline.text(), &mut answer);
         // The counts of a body are about all of it.
         let terms = Terms {
             dialect: self.dialect,
@@ -86,43 +75,25 @@ impl ObservedBody {
             self.first_byte.map(|at| at.saturating_duration_since(sent.head)),
             self.ended,
         );
-        if whole && !read && !self.kept.is_empty() {
+        if whole && read.is_err() && self.first_byte.is_some() {
             observation.flags.insert(Flags::PARSE_ERROR);
             observation.malformed = 1;
         }
-        observation.ending = match (&self.answer.error, whole) {
+        observation.ending = match (&answer.error, whole) {
             (Some(_), _) => Ending::Error,
             (None, true) => Ending::Complete,
             (None, false) => Ending::Cut,
         };
-        observation.usage = self.answer.tally.finish(terms, 0);
-        observation.model = self.answer.model;
-        observation.finish = self.answer.finish;
-        observation.error = self.answer.error;
-        observation.engine = self.answer.engine;
-        observation
-    }
-
-    fn read(&mut self, len: usize) -> Result<(), Malformed> {
-        let text = self.kept.get(..len).unwrap_or(&self.kept);
-        read_body(self.dialect, text, &mut self.answer)
-    }
-
-    /// Looks for the usage object in the end of a large body.
-    fn read_tail(&mut self) -> bool {
-        let Some(found) = memmem::rfind(&self.kept, b"\"usage\":") else {
-            return true;
+        observation.usage = if self.replay {
+            Usage::default()
+        } else {
+            answer.tally.finish(terms, 0)
         };
-        let mut scan = Scan::new(&self.kept).starting_at(found + b"\"usage\":".len());
-        match Report::read(&mut scan) {
-            Ok(report) => {
-                if let Some(report) = report {
-                    self.answer.tally.whole(report);
-                }
-                true
-            }
-            Err(_) => false,
-        }
+        observation.model = answer.model;
+        observation.finish = answer.finish;
+        observation.error = answer.error;
+        observation.engine = answer.engine;
+        observation
     }
 }
 
@@ -168,30 +139,25 @@ mod tests {
     }
 
     #[test]
-    fn the_usage_of_a_body_larger_than_what_is_kept_is_found() {
+    fn a_body_of_megabytes_is_read_wherever_its_fields_stand() {
+        let logprobs = vec![r#"{"token":"\"usage\":{}","logprob":-0.125}"#; 100_000].join(",");
         let body = format!(
-            r#"{{"model":"embed","data":[{}],"usage":{{"prompt_tokens":77,"total_tokens":77}}}}"#,
-            vec!["0.125"; 400_000].join(",")
+            r#"{{"object":"chat.completion","model":"m","choices":[{{"index":0,"message":{{"content":"{}"}},
+            "logprobs":{{"content":[{logprobs}]}},"finish_reason":"length"}}],
+            "usage":{{"prompt_tokens":77,"completion_tokens":5}},"prompt_logprobs":[{logprobs}]}}"#,
+            "text ".repeat(400_000)
         );
-        let mut observed = ObservedBody::new(Dialect::Json);
-        #[expect(clippy::disallowed_methods, reason = "an arbitrary origin")]
-        let t0 = Instant::now();
-        for piece in body.as_bytes().chunks(65_536) {
-            observed.push(t0, piece);
-            assert!(observed.kept.len() <= KEPT_MAX, "memory is bounded");
+        assert!(body.len() > 10_000_000, "{} bytes", body.len());
+        for step in [1_000, 65_536] {
+            let seen = observe(Dialect::OpenaiChat, body.as_bytes(), step);
+            assert_eq!(
+                (seen.usage.prompt, seen.usage.completion),
+                (Some(Tokens(77)), Some(Tokens(5)))
+            );
+            assert_eq!(seen.model.as_deref(), Some("m"));
+            assert_eq!(seen.finish, Some(FinishReason::Length));
+            assert_eq!(seen.malformed, 0);
         }
-        let seen = observed.into_observation(
-            Sent {
-                head: t0,
-                upstream: None,
-            },
-            true,
-        );
-        assert_eq!(
-            (seen.usage.prompt, seen.usage.completion),
-            (Some(Tokens(77)), None)
-        );
-        assert_eq!(seen.model.as_deref(), Some("embed"));
     }
 
     #[test]

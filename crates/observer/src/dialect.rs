@@ -10,6 +10,8 @@ mod choices;
 mod ollama;
 mod responses;
 
+use std::ops::Range;
+
 use record::{Dialect, Engine, FinishReason, Name};
 
 pub(crate) use body::read_body;
@@ -31,6 +33,9 @@ const NAME_LEN_MAX: usize = 256;
 pub(crate) struct Reading {
     pub(crate) carried: Carried,
     pub(crate) usage: UsagePart,
+    /// Where the event's object ends, when a server that was not asked for usage would have put its timings
+    /// there.
+    pub(crate) timings_end: Option<usize>,
 }
 
 /// The part of an event that is there because somebody asked for usage.
@@ -38,8 +43,11 @@ pub(crate) struct Reading {
 pub(crate) enum UsagePart {
     #[default]
     Nothing,
-    /// The whole event: a usage chunk that says nothing else.
-    Chunk,
+    /// The whole event: a usage chunk.
+    Chunk {
+        /// Where its timings stand, which do not depend on who asked.
+        timings: Option<Range<usize>>,
+    },
     /// One member of an event that carries choices.
     Member(Member),
 }
@@ -53,10 +61,14 @@ pub(crate) struct Answer {
     pub(crate) finish: Option<FinishReason>,
     /// The first 64 choices, by whether they have ended.
     finished: u64,
+    /// The choice that ended last.
+    finished_last: Option<u64>,
     /// The class of an error that the answer reported, never its message.
     pub(crate) error: Option<Name>,
     pub(crate) terminal: bool,
     pub(crate) engine: Engine,
+    /// It comes from llama.cpp's server.
+    llama_cpp: bool,
 }
 
 /// The reader of a stream's events, by dialect.
@@ -84,12 +96,23 @@ impl Answer {
         self.finished |= 1_u64
             .checked_shl(u32::try_from(index).unwrap_or(u32::MAX))
             .unwrap_or(0);
+        self.finished_last = Some(index);
         if index == 0 {
             self.finish = Some(
                 word.to_text(NAME_LEN_MAX)
                     .map_or(FinishReason::Other, |word| FinishReason::normalise(&word)),
             );
         }
+    }
+
+    /// llama.cpp names its build, `b7123-4b2f6a0c`, where OpenAI has an opaque word.
+    fn fingerprint(&mut self, scan: &mut Scan<'_>) -> Result<(), Malformed> {
+        let word = scan.string_or_skip()?.and_then(|word| word.0.strip_prefix(b"b"));
+        let digits = word.map_or(0, |word| {
+            word.iter().take_while(|byte| byte.is_ascii_digit()).count()
+        });
+        self.llama_cpp |= digits > 0 && word.and_then(|word| word.get(digits)) == Some(&b'-');
+        Ok(())
     }
 
     /// Keeps the first model name that the answer gives.
@@ -158,6 +181,7 @@ impl Reading {
         Self {
             carried,
             usage: UsagePart::Nothing,
+            timings_end: None,
         }
     }
 }

@@ -255,7 +255,11 @@ impl<'a> Scan<'a> {
 /// Whether a string is a key, by what stands behind it.
 #[inline]
 fn is_key(behind: &[u8]) -> bool {
-    behind.trim_ascii_start().first() == Some(&b':')
+    match behind.first() {
+        Some(b':') => true,
+        Some(b',' | b'}' | b']') => false,
+        _ => behind.trim_ascii_start().first() == Some(&b':'),
+    }
 }
 
 /// The position of the quote that ends the string whose content begins at `start`.

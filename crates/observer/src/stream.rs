@@ -1,11 +1,12 @@
 //! One streamed answer: framing, dialect, times and the usage chunk's removal, put together.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use record::{Dialect, Flags, Usage};
 
 use crate::clock::{Carried, TokenClock};
-use crate::dialect::{Answer, Reader, UsagePart};
+use crate::dialect::{Answer, Reader, Reading, UsagePart};
 use crate::observation::{Ending, Observation, Sent};
 use crate::request::UsageStrip;
 use crate::sse::{Event, Framer, Framing};
@@ -21,7 +22,8 @@ use crate::usage::Terms;
 ///
 /// Memory is bounded: a line that has not ended and the collected lines of its event are kept up to
 /// [`EVENT_LEN_MAX`](crate::EVENT_LEN_MAX) each, and as much again of what is held back while `usage` members
-/// are taken out (16 KiB while only the usage chunk is). What is longer passes unread.
+/// are taken out (16 KiB while only the usage chunk is). What is longer passes unread. So a stream never has
+/// more than 3 MiB, 6 MiB with running counts (`tests/bounds.rs`).
 #[derive(Debug)]
 pub struct ObservedStream {
     framer: Framer,
@@ -34,6 +36,8 @@ pub struct ObservedStream {
     cuts: Vec<Cut>,
     /// Tokens in the first arrival, when a running count tells.
     first_tokens: Option<u64>,
+    /// The event that the server's timings belong to, if the usage chunk comes next.
+    finish: Option<Finish>,
     malformed: u64,
     bytes: u64,
     /// When the terminal marker arrived, or the last byte.
@@ -90,6 +94,7 @@ impl ObservedStream {
             strip: Strip::new(kind.strip),
             cuts: Vec::new(),
             first_tokens: None,
+            finish: None,
             malformed: 0,
             bytes: 0,
             ended: None,
@@ -107,14 +112,18 @@ impl ObservedStream {
         self.bytes += u64::try_from(bytes.len()).unwrap_or(0);
         self.ended = Some(now);
         self.cuts.clear();
-        let mut seen = Seen::new(self.kind.strip, &mut self.cuts);
+        let mut seen = Seen::new(self.kind.strip, &mut self.cuts, &mut self.finish);
         let (reader, answer) = (&mut self.reader, &mut self.answer);
         self.framer
             .push(bytes, &mut |event| seen.event(reader, answer, &event));
         let seen = seen.counts;
         self.note(now, seen);
         match &mut self.strip {
-            Some(strip) => strip.pass(bytes, self.bytes, &self.cuts, self.framer.open_event_start()),
+            Some(strip) => {
+                let waiting = self.finish.map(|finish| finish.start);
+                let open = self.framer.open_event_start();
+                strip.pass(bytes, self.bytes, &self.cuts, open, waiting)
+            }
             None => Forward::Unchanged,
         }
     }
@@ -123,7 +132,7 @@ impl ObservedStream {
     /// held.
     pub fn finish(&mut self) -> Vec<u8> {
         self.cuts.clear();
-        let mut seen = Seen::new(self.kind.strip, &mut self.cuts);
+        let mut seen = Seen::new(self.kind.strip, &mut self.cuts, &mut self.finish);
         let (reader, answer) = (&mut self.reader, &mut self.answer);
         self.framer
             .finish(&mut |event| seen.event(reader, answer, &event));
@@ -236,11 +245,21 @@ impl ObservedStream {
     }
 }
 
+/// The last event of a choice, which waits for the next one.
+#[derive(Clone, Copy, Debug)]
+struct Finish {
+    /// Offset of its first byte.
+    start: u64,
+    /// Offset of the brace that closes its object.
+    brace: u64,
+}
+
 /// What the events of one read were, and where they hold what is to be taken out.
 #[derive(Debug)]
 struct Seen<'a> {
     strip: UsageStrip,
     cuts: &'a mut Vec<Cut>,
+    finish: &'a mut Option<Finish>,
     counts: Counts,
 }
 
@@ -255,49 +274,67 @@ struct Counts {
 // === impl Seen ===
 
 impl<'a> Seen<'a> {
-    fn new(strip: UsageStrip, cuts: &'a mut Vec<Cut>) -> Self {
+    fn new(strip: UsageStrip, cuts: &'a mut Vec<Cut>, finish: &'a mut Option<Finish>) -> Self {
         Self {
             strip,
             cuts,
+            finish,
             counts: Counts::default(),
         }
     }
 
     #[inline]
     fn event(&mut self, reader: &mut Reader, answer: &mut Answer, event: &Event<'_>) {
+        let finish = self.finish.take();
         match reader.read(event, answer) {
             Ok(reading) => {
                 self.counts.token_events += u64::from(reading.carried != Carried::Nothing);
                 self.counts.carried = self.counts.carried.max(reading.carried);
                 if self.strip != UsageStrip::Nothing {
-                    self.take_out(reading.usage, event);
+                    self.take_out(reading, event, finish);
                 }
             }
             Err(_) => self.counts.malformed += 1,
         }
     }
 
-    /// Notes what of an event is to be taken out.
-    fn take_out(&mut self, part: UsagePart, event: &Event<'_>) {
-        let cut = match (part, event.data_start) {
-            (UsagePart::Chunk, _) if self.strip.takes_chunk() => Some(Cut {
-                from: event.start,
-                to: event.end,
-                instead: "",
-                event: true,
-            }),
-            (UsagePart::Member(member), Some(data)) if self.strip.takes_members() => {
-                let offset = |at: usize| data + u64::try_from(at).unwrap_or(0);
-                Some(Cut {
-                    from: offset(member.range.start),
-                    to: offset(member.range.end),
-                    instead: member.instead,
-                    event: false,
-                })
+    /// Notes what of an event is to be taken out. `finish` is the event before it, when that waits.
+    fn take_out(&mut self, reading: Reading, event: &Event<'_>, finish: Option<Finish>) {
+        let offset = |data: u64, at: usize| data + u64::try_from(at).unwrap_or(0);
+        match (reading.usage, event.data_start) {
+            (UsagePart::Chunk { timings }, _) if self.strip.takes_chunk() => {
+                let timings = timings.and_then(|place| event.data.get(place));
+                if let (Some(finish), Some(timings)) = (finish, timings) {
+                    self.cuts.push(Cut {
+                        from: finish.brace,
+                        to: finish.brace,
+                        instead: [&b",\"timings\":"[..], timings].concat().into(),
+                        event: false,
+                    });
+                }
+                self.cuts.push(Cut {
+                    from: event.start,
+                    to: event.end,
+                    instead: Cow::Borrowed(b""),
+                    event: true,
+                });
             }
-            _ => None,
-        };
-        self.cuts.extend(cut);
+            (UsagePart::Member(member), Some(data)) if self.strip.takes_members() => self.cuts.push(Cut {
+                from: offset(data, member.range.start),
+                to: offset(data, member.range.end),
+                instead: Cow::Borrowed(member.instead.as_bytes()),
+                event: false,
+            }),
+            _ => {}
+        }
+        if let (true, Some(data), Some(brace)) =
+            (self.strip.takes_chunk(), event.data_start, reading.timings_end)
+        {
+            *self.finish = Some(Finish {
+                start: event.start,
+                brace: offset(data, brace),
+            });
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! The only place where bytes that go to the client differ from those that came. While it is at work, the
 //! beginning of an event is held back until its end has come (a client cannot read half an event anyway);
-//! everything else passes at once.
+//! everything else passes at once. One whole event waits for the next one: the last of llama.cpp's server
+//! before the usage chunk, which it sends in the same write (`docs/adr/0020-timings-of-llama-cpp.md`).
+
+use std::borrow::Cow;
 
 use crate::request::UsageStrip;
 use crate::sse::EVENT_LEN_MAX;
@@ -21,14 +24,14 @@ pub enum Forward {
 }
 
 /// Bytes of the stream that do not go to the client.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Cut {
     /// Offset of the first byte.
     pub(crate) from: u64,
     /// Offset behind the last byte.
     pub(crate) to: u64,
     /// What goes to the client in their place.
-    pub(crate) instead: &'static str,
+    pub(crate) instead: Cow<'static, [u8]>,
     /// It is a whole event: an LF behind its last CR belongs to it.
     pub(crate) event: bool,
 }
@@ -73,9 +76,21 @@ impl Strip {
     }
 
     /// Decides on `bytes`, which end at offset `end` of the stream. `cuts` are the pieces to take out, in
-    /// order; `open` is the offset where the event begins that has not ended.
-    pub(crate) fn pass(&mut self, bytes: &[u8], end: u64, cuts: &[Cut], open: u64) -> Forward {
+    /// order; `open` is the offset where the event begins that has not ended; `waiting` that of an event
+    /// before it that waits for the next one.
+    pub(crate) fn pass(
+        &mut self,
+        bytes: &[u8],
+        end: u64,
+        cuts: &[Cut],
+        open: u64,
+        waiting: Option<u64>,
+    ) -> Forward {
         let start = self.handed_on;
+        let open = match waiting {
+            Some(at) if at >= start && len(end.saturating_sub(at)) <= self.held_max => at.min(open),
+            _ => open,
+        };
         let lf = std::mem::take(&mut self.swallow_lf) && self.held.is_empty() && bytes.starts_with(b"\n");
         let begun = open < start;
         let wait = if begun || len(end.saturating_sub(open)) > self.held_max {
@@ -90,6 +105,11 @@ impl Strip {
             self.handed_on = end;
             return Forward::Unchanged;
         }
+        if nothing_cut && !lf && wait == start {
+            // Each byte is copied once, however many reads an event takes.
+            self.held.extend_from_slice(bytes);
+            return Forward::Instead(Vec::new());
+        }
         let mut all = std::mem::take(&mut self.held);
         all.extend_from_slice(bytes);
         let piece = |from: u64, to: u64| {
@@ -100,9 +120,9 @@ impl Strip {
         let mut at = start + u64::from(lf);
         for cut in cuts.iter().filter(is_whole) {
             out.extend_from_slice(piece(at, cut.from));
-            out.extend_from_slice(cut.instead.as_bytes());
+            out.extend_from_slice(&cut.instead);
             at = cut.to;
-            self.removed += 1;
+            self.removed += u64::from(cut.to > cut.from);
             self.swallow_lf = cut.event && cut.to == end && bytes.ends_with(b"\r");
         }
         out.extend_from_slice(piece(at, wait));
@@ -113,7 +133,7 @@ impl Strip {
 
     /// The stream ended at offset `end`: what was held back goes on, without the `cuts` in it.
     pub(crate) fn finish(&mut self, end: u64, cuts: &[Cut]) -> Vec<u8> {
-        match self.pass(&[], end, cuts, end) {
+        match self.pass(&[], end, cuts, end, None) {
             Forward::Unchanged => Vec::new(),
             Forward::Instead(bytes) => bytes,
         }

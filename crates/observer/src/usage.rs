@@ -46,6 +46,8 @@ pub(crate) struct Tally {
     running: Vec<(u64, Report)>,
     /// There were more choices than are kept apart.
     crowded: bool,
+    /// Choices whose running report is their last one.
+    closed: u32,
     timings: Option<Report>,
 }
 
@@ -205,6 +207,12 @@ impl Tally {
         }
     }
 
+    /// The last report of one choice (llama.cpp sends one behind each, and none about all).
+    pub(crate) fn closed(&mut self, choice: u64, report: Report) {
+        self.running(choice, report);
+        self.closed = self.closed.saturating_add(1);
+    }
+
     /// The tokens counted so far when the answer has one choice and its count is running; `None` otherwise.
     pub(crate) fn running_of_one(&self) -> Option<u64> {
         match self.running.as_slice() {
@@ -228,7 +236,12 @@ impl Tally {
             merged.merge(self.whole);
             (merged, UsageSource::Final)
         } else if !self.running.is_empty() {
-            (self.sum_of_choices(terms), UsageSource::Continuous)
+            let source = if self.closed >= terms.choices.max(1) {
+                UsageSource::Final
+            } else {
+                UsageSource::Continuous
+            };
+            (self.sum_of_choices(terms), source)
         } else if let Some(timings) = self.timings {
             (timings, UsageSource::Timings)
         } else if self.whole_seen == Whole::Begun {

@@ -1,4 +1,5 @@
-//! Replays what fuzzing has found: each input of `fuzz/corpus` through the check of its target.
+//! Replays what fuzzing has found: each input of `fuzz/corpus` through the check of its target. The check of
+//! what is taken out of a stream runs on inputs of its own as well.
 
 #[expect(
     unreachable_pub,
@@ -9,6 +10,8 @@ mod checks;
 
 use std::fs;
 use std::path::Path;
+
+use proptest::prelude::*;
 
 #[test]
 fn the_corpus_holds_what_every_input_must_hold() {
@@ -35,5 +38,12 @@ fn the_shortest_inputs_hold_it_too() {
             check(&[b'{', first]);
             check(&[first, 0, first]);
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_was_asked_for_by_us_leaves_no_trace(script in proptest::collection::vec(any::<u8>(), 2..40)) {
+        checks::strip(&script);
     }
 }

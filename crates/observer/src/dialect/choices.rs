@@ -7,6 +7,8 @@ mod choice;
 mod member;
 mod template;
 
+use std::ops::Range;
+
 use crate::clock::Carried;
 use crate::dialect::{Answer, Reading, UsagePart, body};
 use crate::json::{Kind, Malformed, Scan};
@@ -31,8 +33,7 @@ pub(crate) struct Choices {
 pub(crate) enum Form {
     /// A delta with an empty content and no role is a token that decodes to no text.
     Chat,
-    /// Servers write `"usage":null` into every chunk that has none (vLLM and SGLang write these chunks with
-    /// all fields).
+    /// SGLang writes `"usage":null` into every chunk that has none (`serving_completions.py`).
     Text,
     Audio,
 }
@@ -49,6 +50,7 @@ struct Chunk {
     usage: Option<Report>,
     /// Where the usage object stands in the event.
     usage_at: Option<(usize, usize)>,
+    timings_at: Option<Range<usize>>,
     error: bool,
     /// The event itself is an error object.
     flat_error: bool,
@@ -57,6 +59,7 @@ struct Chunk {
     /// It said something that is kept: it is no template.
     kept: bool,
     text: Option<Text>,
+    of_sglang: bool,
 }
 
 // === impl Choices ===
@@ -104,7 +107,7 @@ impl Choices {
         if chunk.flat_error {
             answer.error(&mut Scan::new(data))?;
         }
-        Ok(chunk.finish(self, data, answer))
+        Ok(chunk.finish(self, data, scan.at().saturating_sub(1), answer))
     }
 }
 
@@ -140,8 +143,12 @@ impl Chunk {
             }
             b"timings" => {
                 self.kept = true;
+                scan.kind()?;
+                let start = scan.at();
                 body::timings(scan, answer)?;
+                self.timings_at = Some(start..scan.at());
             }
+            b"system_fingerprint" if !answer.llama_cpp => answer.fingerprint(scan)?,
             b"metrics" => {
                 self.kept = true;
                 body::metrics(scan, answer)?;
@@ -208,6 +215,7 @@ impl Chunk {
             };
             self.carried = self.carried.max(carried);
             self.text = choice.text;
+            self.of_sglang |= choice.of_sglang;
             if let Some(report) = choice.usage {
                 // Moonshot counts a choice inside of it.
                 answer.tally.running(choice.index, report);
@@ -226,24 +234,35 @@ impl Chunk {
         self.choices == 1 && !self.finished && !self.kept && !self.progress && self.usage.is_none()
     }
 
-    fn finish(self, reader: &Choices, data: &[u8], answer: &mut Answer) -> Reading {
+    /// What the event was, whose object ends at `brace`.
+    fn finish(self, reader: &Choices, data: &[u8], brace: usize, answer: &mut Answer) -> Reading {
         let empty = self.has_choices && self.choices == 0;
         if let Some(report) = self.usage {
-            match self.choice.filter(|_| !report.is_about_all()) {
+            // llama.cpp counts each choice behind its end.
+            let closed = answer
+                .finished_last
+                .filter(|_| answer.llama_cpp && !reader.single);
+            match (self.choice.filter(|_| !report.is_about_all()), closed) {
+                (Some(_), Some(choice)) if self.finished => answer.tally.closed(choice, report),
                 // Usage beside a choice counts that choice so far (vLLM's continuous_usage_stats); without a
                 // choice, all.
-                Some(choice) => answer.tally.running(choice, report),
-                None => answer.tally.whole(report),
+                (Some(choice), _) => answer.tally.running(choice, report),
+                (None, Some(choice)) => answer.tally.closed(choice, report),
+                (None, None) => answer.tally.whole(report),
             }
             if self.finished && reader.single && self.choice.is_some() {
                 // Servers that report only once put the count into the finish chunk.
                 answer.tally.whole(report);
             }
         }
+        let last = answer.llama_cpp && self.finished && self.timings_at.is_none() && self.usage.is_none();
         let usage = match self.usage_at {
-            Some(_) if empty && !self.error => UsagePart::Chunk,
-            Some((start, end)) if self.choices > 0 => {
-                member::place(data, start..end, reader.form == Form::Text)
+            Some(_) if empty && !self.error => UsagePart::Chunk {
+                timings: self.timings_at.filter(|_| answer.llama_cpp),
+            },
+            // llama.cpp counts text completions without being asked, and gives no running counts.
+            Some((start, end)) if self.choices > 0 && !answer.llama_cpp => {
+                member::place(data, start..end, reader.form == Form::Text && self.of_sglang)
                     .map_or(UsagePart::Nothing, UsagePart::Member)
             }
             _ => UsagePart::Nothing,
@@ -255,6 +274,7 @@ impl Chunk {
                 self.carried
             },
             usage,
+            timings_end: last.then_some(brace),
         }
     }
 }

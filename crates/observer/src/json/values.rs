@@ -101,6 +101,16 @@ impl<'a> Raw<'a> {
         self.0.is_empty()
     }
 
+    /// Whether the string, its escapes undone, is this ASCII word.
+    pub(crate) fn is(self, word: &[u8]) -> bool {
+        if !self.0.contains(&b'\\') {
+            return self.0 == word;
+        }
+        let mut plain = [0_u8; KEY_LEN_MAX];
+        let len = self.unescape_into(&mut plain).unwrap_or(0);
+        plain.get(..len) == Some(word)
+    }
+
     /// As [`Self::to_text_at_most`], as a string of its own.
     pub(crate) fn to_text(self, len_max: usize) -> Option<String> {
         self.to_text_at_most(len_max).map(Cow::into_owned)

@@ -1,10 +1,10 @@
 //! Replacements in a body's text, and the one that asks for usage.
 //!
-//! Text is spliced, never parsed and written again: the replica sees the client's other bytes unchanged.
-//! What servers do when the client says nothing decides what may be added. `stream_options` that is there
-//! without `include_usage` is left alone at the end of the stream, because vLLM takes that for yes
-//! (`include_usage: bool | None = True` in its `StreamOptions`) and OpenAI and SGLang for no: whoever took
-//! the chunk out again would take from vLLM's clients what they get today.
+//! Text is spliced, never parsed and written again: the replica sees the client's other bytes unchanged. What
+//! servers do when the client says nothing decides what may be added. `stream_options` that is there without
+//! `include_usage` is left alone at the end of the stream, because some versions of vLLM take that for yes
+//! and all others for no: whoever took the chunk out again would take from clients what they get without us
+//! (`docs/adr/0010-stream-options-without-include-usage.md`).
 
 use std::borrow::Cow;
 use std::ops::Range;

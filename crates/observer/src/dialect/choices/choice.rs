@@ -22,6 +22,8 @@ pub(super) struct Choice<'a> {
     pub(super) finish: Option<Raw<'a>>,
     pub(super) usage: Option<Report>,
     pub(super) text: Option<Text>,
+    /// It has SGLang's field.
+    pub(super) of_sglang: bool,
 }
 
 // === impl Choice ===
@@ -45,6 +47,10 @@ impl<'a> Choice<'a> {
                 }
                 b"finish_reason" => finish = scan.string_or_skip()?,
                 b"usage" => choice.usage = Report::read(scan)?,
+                b"matched_stop" => {
+                    choice.of_sglang = true;
+                    scan.skip()?;
+                }
                 _ => scan.skip()?,
             }
             Ok(())
