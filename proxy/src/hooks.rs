@@ -248,11 +248,15 @@ impl Hooks {
         let target = session.req_header().raw_path();
         let route = routes::route(target);
         if let Some(Route {
-            endpoint, dialect, ..
+            endpoint,
+            dialect,
+            replay,
+            ..
         }) = route
         {
             ctx.tracked.endpoint = endpoint;
             ctx.tracked.dialect = dialect;
+            ctx.tracked.replay = replay;
         }
         let limits = self.shared.settings().limits;
         if let Some(refusal) = ctx.refused.take().map(|status| upload::refusal(status, &limits)) {
@@ -280,6 +284,9 @@ impl Hooks {
         let content_type = session.req_header().headers.get(header::CONTENT_TYPE);
         let content_type = content_type.map_or(&b""[..], |value| value.as_bytes());
         let looked = upload::look(ctx, route.endpoint, content_type, &self.shared);
+        if route.replay {
+            ctx.tracked.facts.shape.stream = Some(routes::asks_for_stream(session.req_header().raw_path()));
+        }
         ctx.tracked.overhead += clock::now().saturating_duration_since(read);
         Ok(looked)
     }
@@ -314,11 +321,17 @@ impl Hooks {
                 choices: ctx.tracked.facts.choices(),
                 prompts: ctx.tracked.facts.prompts,
                 strip: ctx.strip,
+                replay: ctx.tracked.replay,
                 ..StreamKind::new(dialect, framing)
             };
             Watched::Stream(Box::new(ObservedStream::new(kind)))
         } else if json {
-            Watched::Body(Box::new(ObservedBody::new(dialect)))
+            let body = if ctx.tracked.replay {
+                ObservedBody::of_replay(dialect)
+            } else {
+                ObservedBody::new(dialect)
+            };
+            Watched::Body(Box::new(body))
         } else {
             if response.status.is_success() && dialect != Dialect::Other {
                 self.shared.telemetry.traffic.answered_in_no_dialect();

@@ -29,6 +29,8 @@ pub(crate) struct Tracked {
     pub(crate) trace_id: Option<[u8; 16]>,
     pub(crate) endpoint: Endpoint,
     pub(crate) dialect: Dialect,
+    /// The answer was generated for another request.
+    pub(crate) replay: bool,
     pub(crate) facts: RequestFacts,
     pub(crate) routed: Routed,
     pub(crate) identity: Identity,
@@ -88,6 +90,7 @@ impl Tracked {
             trace_id: None,
             endpoint: Endpoint::Other,
             dialect: Dialect::Other,
+            replay: false,
             facts: RequestFacts::default(),
             routed: Routed::default(),
             identity: Identity::default(),

@@ -52,8 +52,11 @@ struct Stage {
     departures: Counter,
 }
 
-/// What a GET is answered with: probes of whoever is under test play no script and are not recorded.
+/// What a probe is answered with: those of whoever is under test play no script and are not recorded.
 const PROBED: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+
+/// What stands before a stored response, whose GET is a client's.
+const STORED: &str = "/v1/responses/";
 
 /// How long an unused connection is kept: longer than any test runs.
 const KEEP_ALIVE: Duration = Duration::from_secs(600);
@@ -99,7 +102,8 @@ impl Step {
 
 impl Scripted {
     /// Starts an upstream that reads a request whole before it plays the next script. A GET, such as a health
-    /// probe, is answered with an empty 404, plays no script and is not recorded.
+    /// probe, is answered with an empty 404, plays no script and is not recorded, unless a stored response is
+    /// asked for.
     ///
     /// # Errors
     /// When no port of 127.0.0.1 is free.
@@ -212,7 +216,7 @@ impl Stage {
                 let Ok(request) = wire.read_request(KEEP_ALIVE).await else {
                     return;
                 };
-                if request.method() == "GET" {
+                if request.method() == "GET" && !request.target().starts_with(STORED) {
                     if wire.send(PROBED).await.is_err() {
                         return;
                     }

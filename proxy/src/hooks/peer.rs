@@ -148,7 +148,9 @@ impl Hooks {
             return Ok(());
         };
         with.answered(status < 500, now);
-        if !matches!(status, 429 | 502 | 503) {
+        // Only one replica has a stored response: the others are asked in turn.
+        let next = ctx.tracked.replay && status == 404;
+        if !matches!(status, 429 | 502 | 503) && !next {
             return Ok(());
         }
         if let Some(pause) = retry_after(response) {
@@ -161,10 +163,17 @@ impl Hooks {
             .pool
             .as_ref()
             .is_some_and(|pool| pool.has_other(&[ctx.tried.as_slice(), &[tried]].concat()));
-        if !(replayable && elsewhere && self.try_again(ctx, AttemptEnd::Status, now)) {
+        if !(replayable && elsewhere) {
             return Ok(());
         }
-        self.count_failure(ctx, AttemptEnd::Status, now);
+        if next {
+            // No failure of the replica's, nothing was generated, and each is asked once.
+            self.ask_next(ctx, now);
+        } else if self.try_again(ctx, AttemptEnd::Status, now) {
+            self.count_failure(ctx, AttemptEnd::Status, now);
+        } else {
+            return Ok(());
+        }
         let mut error = Error::explain(
             ErrorType::HTTPStatus(status),
             "the replica sends requests elsewhere",
@@ -172,6 +181,15 @@ impl Hooks {
         .into_up();
         error.set_retry(true);
         Err(error)
+    }
+
+    /// The replica has not got what is asked for; another one may.
+    fn ask_next(&self, ctx: &mut Ctx, now: Instant) {
+        ctx.tracked.attempt_ended(AttemptEnd::Status, now);
+        self.count_retry(ctx, "not_stored");
+        if let Some(with) = ctx.with.get() {
+            ctx.tried.push(with.replica().name.clone());
+        }
     }
 
     /// Whether another attempt is made; if so, the replica of this one is not asked again while there are

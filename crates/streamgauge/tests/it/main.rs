@@ -17,6 +17,7 @@ mod outcomes;
 mod pools;
 mod records;
 mod reload;
+mod replays;
 mod secrets;
 mod supervisor;
 mod up;
