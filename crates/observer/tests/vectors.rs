@@ -1,11 +1,14 @@
 //! Our own vectors: for each rule of what is measured, the bytes and what must be learnt from them.
 //!
-//! Each vector is played three times: in its own reads, a millisecond apart; byte by byte; and cut at every
-//! place. Times hold for the first, everything else for all. `vectors/README.md` says what the fields mean.
+//! Each vector is played three times: in its own reads, at its own times; byte by byte; and cut at every
+//! place. Times hold for the first; everything else, the client's bytes too, for all. `vectors/README.md`
+//! says what the fields mean.
 
 use std::time::{Duration, Instant};
 
-use observer::{End, Forward, Framing, Observation, ObservedBody, ObservedStream, Sent, StreamKind, outcome};
+use observer::{
+    End, Forward, Framing, Observation, ObservedBody, ObservedStream, Sent, StreamKind, UsageStrip, outcome,
+};
 use record::Dialect;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -22,8 +25,13 @@ const FILES: [(&str, &str); 7] = [
 ];
 
 /// What depends on how the bytes came: only the vector's own reads have it.
-const OF_THE_READS: [&str; 9] = [
+const OF_THE_READS: [&str; 14] = [
     "first",
+    "upstream_ttft",
+    "generation_ms",
+    "ended",
+    "itl_count",
+    "itl_mean_us",
     "first_output",
     "last",
     "ttfb",
@@ -45,6 +53,18 @@ struct Vector {
     choices: u32,
     #[serde(default = "one")]
     prompts: u32,
+    /// Milliseconds from t0 at which each read came; one a millisecond when it is not given.
+    #[serde(default)]
+    at: Vec<u64>,
+    /// Milliseconds from t0 at which the replica had the request.
+    sent_at: Option<u64>,
+    /// What is taken out: `chunk`, `members` or `both`.
+    strip: Option<String>,
+    /// What the client gets where that differs from what came.
+    client: Option<Vec<String>>,
+    /// The stream repeats an old answer.
+    #[serde(default)]
+    replay: bool,
     reads: Vec<String>,
     expect: Map<String, Value>,
 }
@@ -97,44 +117,67 @@ fn origin() -> Instant {
     Instant::now()
 }
 
-/// Plays reads a millisecond apart, checks that they pass unchanged, and says what was learnt.
+fn strip(word: Option<&str>) -> UsageStrip {
+    match word {
+        None => UsageStrip::Nothing,
+        Some("chunk") => UsageStrip::Chunk,
+        Some("members") => UsageStrip::Members,
+        Some("both") => UsageStrip::ChunkAndMembers,
+        Some(other) => panic!("nothing is taken out by the name {other}"),
+    }
+}
+
+/// Plays reads at the vector's times, checks what of them the client gets, and says what was learnt.
 fn play(vector: &Vector, reads: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Map<String, Value> {
     let name = &vector.name;
     let head = origin();
-    let sent = Sent { head, upstream: None };
-    let mut now = head;
+    let sent = Sent {
+        head,
+        upstream: vector.sent_at.map(|ms| head + Duration::from_millis(ms)),
+    };
+    let came = |read: usize| {
+        let ms = vector.at.get(read).copied();
+        head + Duration::from_millis(ms.unwrap_or_else(|| u64::try_from(read).expect("a few reads")))
+    };
     let (seen, streamed) = match form(&vector.dialect) {
         Form::Stream(dialect, framing) => {
             let mut stream = ObservedStream::new(StreamKind {
                 choices: vector.choices,
                 prompts: vector.prompts,
+                strip: strip(vector.strip.as_deref()),
+                replay: vector.replay,
                 ..StreamKind::new(dialect, framing)
             });
-            for read in reads {
-                assert_eq!(
-                    stream.push(now, read.as_ref()),
-                    Forward::Unchanged,
-                    "{name}: bytes pass"
-                );
-                now += Duration::from_millis(1);
+            let (mut received, mut handed_on) = (Vec::new(), Vec::new());
+            for (place, read) in reads.into_iter().enumerate() {
+                received.extend_from_slice(read.as_ref());
+                match stream.push(came(place), read.as_ref()) {
+                    Forward::Unchanged => handed_on.extend_from_slice(read.as_ref()),
+                    Forward::Instead(bytes) => handed_on.extend_from_slice(&bytes),
+                }
             }
-            assert!(stream.finish().is_empty(), "{name}: nothing was held back");
+            handed_on.extend_from_slice(&stream.finish());
+            let client = vector.client.as_ref().map(|reads| reads.concat().into_bytes());
+            assert_eq!(
+                String::from_utf8_lossy(&handed_on),
+                String::from_utf8_lossy(&client.unwrap_or(received)),
+                "{name}: what the client gets"
+            );
             (stream.into_observation(sent), true)
         }
         Form::Body(dialect) => {
             let mut body = ObservedBody::new(dialect);
-            for read in reads {
-                body.push(now, read.as_ref());
-                now += Duration::from_millis(1);
+            for (place, read) in reads.into_iter().enumerate() {
+                body.push(came(place), read.as_ref());
             }
             (body.into_observation(sent, true), false)
         }
     };
-    learnt(&seen, streamed)
+    learnt(&seen, sent, streamed)
 }
 
 /// Everything that a vector may ask for.
-fn learnt(seen: &Observation, streamed: bool) -> Map<String, Value> {
+fn learnt(seen: &Observation, sent: Sent, streamed: bool) -> Map<String, Value> {
     let ms = |time: Option<Duration>| time.map(|time| u64::try_from(time.as_millis()).expect("a short time"));
     let us = |time: Option<Duration>| time.map(|time| u64::try_from(time.as_micros()).expect("a short time"));
     let (times, usage, engine) = (&seen.times, &seen.usage, &seen.engine);
@@ -146,7 +189,12 @@ fn learnt(seen: &Observation, streamed: bool) -> Map<String, Value> {
         "first_output": ms(times.ttfo),
         "last": ms(last),
         "ttfb": ms(times.ttfb),
+        "upstream_ttft": ms(times.upstream_ttft),
         "ttst_ms": ms(times.ttst),
+        "generation_ms": ms(times.generation),
+        "ended": ms(seen.ended.map(|ended| ended - sent.head)),
+        "itl_count": times.itl_count,
+        "itl_mean_us": us(times.itl_mean),
         "tpot_us": us(times.tpot),
         "itl_max_ms": ms(times.itl_max),
         "stalls": times.stalls,
@@ -166,6 +214,7 @@ fn learnt(seen: &Observation, streamed: bool) -> Map<String, Value> {
         "model": seen.model.as_deref(),
         "finish": seen.finish.map(record::FinishReason::as_str),
         "error": seen.error.as_deref(),
+        "removed": seen.removed,
         "terminal": seen.terminal,
         "flags": seen.flags.names().collect::<Vec<_>>(),
         "outcome": outcome(End::Answered(200), seen.ending, streamed).as_str(),
@@ -179,7 +228,7 @@ fn learnt(seen: &Observation, streamed: bool) -> Map<String, Value> {
 fn every_rule_holds_for_its_vector() {
     let vectors = vectors();
     assert!(
-        vectors.len() >= 100,
+        vectors.len() >= 200,
         "{} vectors; one for each rule",
         vectors.len()
     );
@@ -206,19 +255,19 @@ fn no_cut_changes_what_is_learnt() {
     for vector in vectors() {
         let bytes = vector.reads.concat().into_bytes();
         let mut whole = play(&vector, [&bytes[..]]);
-        let strip = |learnt: &mut Map<String, Value>| {
+        let keep_facts = |learnt: &mut Map<String, Value>| {
             for field in OF_THE_READS {
                 learnt.remove(field);
             }
         };
-        strip(&mut whole);
+        keep_facts(&mut whole);
         let mut single = play(&vector, bytes.chunks(1));
-        strip(&mut single);
+        keep_facts(&mut single);
         assert_eq!(single, whole, "{} byte by byte", vector.name);
         for cut in 1..bytes.len() {
             let (left, right) = bytes.split_at(cut);
             let mut halves = play(&vector, [left, right]);
-            strip(&mut halves);
+            keep_facts(&mut halves);
             assert_eq!(halves, whole, "{} cut at {cut}", vector.name);
         }
     }
