@@ -29,6 +29,20 @@ fn start() -> Instant {
     Instant::now()
 }
 
+/// The same with vLLM's running count, which is another in each event.
+fn counted_events() -> Vec<String> {
+    let event = EVENT.trim_end().trim_end_matches('}');
+    (1..=1_000)
+        .map(|tokens| {
+            let total = tokens + 9;
+            format!(
+                "{event},\"usage\":{{\"prompt_tokens\":9,\"total_tokens\":{total},\
+                 \"completion_tokens\":{tokens}}}}}\n\n"
+            )
+        })
+        .collect()
+}
+
 fn stream(c: &mut Criterion) {
     let t0 = start();
     let mut group = c.benchmark_group("chat_event");
@@ -54,6 +68,20 @@ fn stream(c: &mut Criterion) {
             black_box(observed.push(t0, black_box(right)))
         });
     });
+    let counted = counted_events();
+    for (name, strip) in [
+        ("with_running_count", UsageStrip::Nothing),
+        ("with_running_count_stripping", UsageStrip::ChunkAndMembers),
+    ] {
+        let mut observed = ObservedStream::new(kind(strip));
+        let mut events = counted.iter().cycle();
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let event = events.next().map_or(&[][..], |event| event.as_bytes());
+                black_box(observed.push(t0, black_box(event)))
+            });
+        });
+    }
     group.finish();
 
     let whole = format!("{}data: [DONE]\n\n", EVENT.repeat(128));
