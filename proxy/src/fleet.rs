@@ -5,11 +5,15 @@
 //! a configuration is carried over: a replica whose URL stays in its pool keeps its health, its counters and
 //! its requests in flight, and a pool whose name stays keeps what it has learned ([`Kept`]).
 //!
+//! Replicas that are found (`discovery.rs`) come beside the configured ones; a replica that is both is the
+//! configured one.
+//!
 //! Reading costs one atomic load. Writers (a reload, discovery) hold a lock that no request ever takes.
 
 mod admission;
 mod audit;
 mod choice;
+mod found;
 mod models;
 mod places;
 mod pool;
@@ -31,15 +35,26 @@ pub(crate) use pool::tests::settings;
 
 use crate::replicas::{Replica, UrlError};
 use crate::settings::PoolSettings;
+use found::Found;
 
 /// All pools.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     pools: ArcSwap<Vec<Arc<Pool>>>,
-    /// Replicas that left the fleet with requests in flight.
-    leaving: Mutex<Vec<Member>>,
+    changing: Mutex<Changing>,
     /// Counts the swaps.
     swaps: watch::Sender<u64>,
+}
+
+/// What only those who change the fleet look at.
+#[derive(Debug)]
+struct Changing {
+    /// The pools as they are configured.
+    configured: Vec<PoolSettings>,
+    /// What was found for them.
+    found: Vec<Found>,
+    /// Replicas that left the fleet with requests in flight.
+    leaving: Vec<Member>,
 }
 
 /// One replica in its pool.
@@ -74,7 +89,11 @@ impl Fleet {
         pools.iter().for_each(|pool| pool.enact());
         Ok(Self {
             pools: ArcSwap::from_pointee(pools),
-            leaving: Mutex::new(Vec::new()),
+            changing: Mutex::new(Changing {
+                configured: settings.to_vec(),
+                found: Vec::new(),
+                leaving: Vec::new(),
+            }),
             swaps: watch::channel(0).0,
         })
     }
@@ -85,29 +104,36 @@ impl Fleet {
     /// When a replica's URL is not one; nothing has changed then.
     pub(crate) fn replace(&self, settings: &[PoolSettings]) -> Result<(), UrlError> {
         // One swap after the other: each starts from what the one before it left.
-        let mut leaving = self.leaving.lock();
-        self.swap(&mut leaving, settings)
+        let mut changing = self.changing.lock();
+        let found = Found::still_wanted(&changing.found, settings);
+        self.swap(&mut changing.leaving, settings, &found)?;
+        changing.configured = settings.to_vec();
+        changing.found = found;
+        Ok(())
     }
 
     /// A replica lists other models than before: from now on requests are sent accordingly.
     pub(crate) fn models_changed(&self) {
-        let mut leaving = self.leaving.lock();
-        let settings: Vec<_> = self
-            .pools
-            .load()
-            .iter()
-            .map(|pool| pool.settings.clone())
-            .collect();
-        if let Err(error) = self.swap(&mut leaving, &settings) {
+        let Changing {
+            configured,
+            found,
+            leaving,
+        } = &mut *self.changing.lock();
+        if let Err(error) = self.swap(leaving, configured, found) {
             debug_assert!(false, "these URLs are in force: {error}");
         }
     }
 
-    fn swap(&self, leaving: &mut Vec<Member>, settings: &[PoolSettings]) -> Result<(), UrlError> {
+    fn swap(
+        &self,
+        leaving: &mut Vec<Member>,
+        configured: &[PoolSettings],
+        found: &[Found],
+    ) -> Result<(), UrlError> {
         let before = self.pools.load_full();
-        let after = settings.iter().map(|settings| {
+        let after = configured.iter().map(|settings| {
             let same = before.iter().find(|pool| pool.name == settings.name);
-            Pool::new(settings, same.map(Arc::as_ref)).map(Arc::new)
+            Pool::new(&Found::beside(settings, found), same.map(Arc::as_ref)).map(Arc::new)
         });
         let after = after.collect::<Result<Vec<_>, _>>()?;
         for member in before.iter().flat_map(|pool| pool.members()) {
@@ -180,7 +206,8 @@ impl Fleet {
 
     /// How every replica is, for the pulse; those that have left, until their last request has ended.
     pub(crate) fn pulse(&self) -> Vec<ReplicaPulse> {
-        let mut leaving = self.leaving.lock();
+        let mut changing = self.changing.lock();
+        let leaving = &mut changing.leaving;
         leaving.retain(|member| member.replica.in_flight() > 0);
         let gone = leaving.iter().map(|member| member.replica.pulse(&member.pool));
         let there = self.members();

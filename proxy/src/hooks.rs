@@ -8,6 +8,7 @@
 mod answer;
 mod chunked;
 mod context;
+mod discover;
 mod door;
 mod failure;
 mod headers;

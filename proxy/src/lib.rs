@@ -9,6 +9,7 @@
 
 pub mod balance;
 mod clock;
+mod discovery;
 mod estimate;
 mod finish;
 mod fleet;
@@ -34,7 +35,7 @@ pub use identity::{
 };
 pub use replicas::UrlError;
 pub use settings::{
-    BackupSettings, HealthSettings, Limits, PoolSettings, QueueSettings, ReplicaSettings, Reread, Retention,
-    RetrySettings, Settings, Timeouts, UsageMode,
+    BackupSettings, Discover, DnsSettings, FileSettings, HealthSettings, Limits, PoolSettings, QueueSettings,
+    ReadReplicas, Readers, ReplicaSettings, Reread, Retention, RetrySettings, Settings, Timeouts, UsageMode,
 };
 pub use slo::Goals;

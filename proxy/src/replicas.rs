@@ -5,6 +5,7 @@
 //! are is the fleet's knowledge (`fleet.rs`).
 
 mod budget;
+mod evidence;
 mod health;
 mod origin;
 mod pace;
@@ -12,7 +13,7 @@ mod scrape;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -62,8 +63,12 @@ pub(crate) struct Replica {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) tls: bool,
+    /// Its address was told with it; there is no name to resolve.
+    given: Option<SocketAddr>,
     /// Where it is now; `None` until its host name is resolved.
     address: ArcSwapOption<SocketAddr>,
+    /// Its share beside the others' shares.
+    weight: AtomicU32,
     health: Mutex<Known>,
     /// The state of `health`, for readers without a lock.
     state: AtomicU8,
@@ -117,14 +122,19 @@ impl Replica {
     /// When its URL is not one.
     pub(crate) fn new(settings: &ReplicaSettings) -> Result<Self, UrlError> {
         let origin = Origin::parse(&settings.url)?;
-        let address = origin.address();
+        let given = settings.address.or_else(|| origin.address());
+        let name = origin.name(settings.address);
         let Origin { host, port, tls } = origin;
         let made = clock::now();
+        let scheme = if tls { "https" } else { "http" };
         Ok(Self {
             id: NEXT.fetch_add(1, Relaxed),
-            name: format!("{host}:{port}").into(),
+            home: name_hash(format!("{scheme}://{name}").as_bytes()),
+            name: name.into(),
             url: settings.url.clone(),
-            address: ArcSwapOption::from_pointee(address),
+            given,
+            address: ArcSwapOption::from_pointee(given),
+            weight: AtomicU32::new(settings.weight.max(1)),
             host,
             port,
             tls,
@@ -149,9 +159,14 @@ impl Replica {
             suspect: AtomicBool::new(false),
             drained: AtomicBool::new(false),
             forsaken: Arc::default(),
-            home: name_hash(settings.url.as_bytes()),
             seat: OnceLock::new(),
         })
+    }
+
+    /// The name of a replica with these settings; `None` when its URL is not one.
+    pub(crate) fn name_of(settings: &ReplicaSettings) -> Option<String> {
+        let origin = Origin::parse(&settings.url).ok()?;
+        Some(origin.name(settings.address))
     }
 
     /// Its seat in the balancer of its pool, taken at the first call.
@@ -172,6 +187,21 @@ impl Replica {
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.address.load().as_deref().copied()
+    }
+
+    /// Whether this is the replica that these settings mean.
+    pub(crate) fn is(&self, wanted: &ReplicaSettings) -> bool {
+        self.url == wanted.url && wanted.address.is_none_or(|address| self.given == Some(address))
+    }
+
+    /// Whether its address is fixed; else its host name is resolved from time to time.
+    pub(crate) const fn is_fixed(&self) -> bool {
+        self.given.is_some()
+    }
+
+    /// Its share beside the others' shares; at least 1.
+    pub(crate) fn weight(&self) -> u32 {
+        self.weight.load(Relaxed)
     }
 
     /// A host name was resolved anew.
@@ -209,11 +239,15 @@ impl Replica {
         Standing::from_code(self.standing.load(Relaxed))
     }
 
-    /// The settings of its pool are these from now on.
-    pub(crate) fn settings(&self, health: &HealthSettings, in_flight_max: Option<usize>) {
-        let limit = in_flight_max.map_or(UNLIMITED, |limit| u64::try_from(limit).unwrap_or(UNLIMITED));
+    /// Its settings and those of its pool are these from now on.
+    pub(crate) fn settings(&self, health: &HealthSettings, own: &ReplicaSettings) {
+        let limit = own
+            .max_in_flight
+            .map_or(UNLIMITED, |limit| u64::try_from(limit).unwrap_or(UNLIMITED));
         self.in_flight_max.store(limit, SeqCst);
+        self.weight.store(own.weight.max(1), Relaxed);
         self.health.lock().settings = health.clone();
+        self.drain(own.drain);
     }
 
     /// Counts a request in; `false` when the replica is full.
@@ -239,87 +273,9 @@ impl Replica {
         self.in_flight.load(SeqCst)
     }
 
-    /// Something was learnt. A change of state is logged, a line each.
-    pub(crate) fn learn(&self, event: Event, now: Instant) {
-        if matches!(event, Event::ProbePassed | Event::Answered { .. }) {
-            self.seen_ms.store(self.millis(now), Relaxed);
-        }
-        let mut known = self.health.lock();
-        let Known { health, settings } = &mut *known;
-        let changed = health.on(event, now, settings);
-        self.publish(health);
-        let state = health.state();
-        let ejected = health.ejected_for(now);
-        drop(known);
-        if !changed {
-            return;
-        }
-        let at = u64::try_from(clock::wall().0).unwrap_or(0);
-        self.changed_at.store(at, Relaxed);
-        let name = &self.name;
-        match (state, ejected) {
-            (ReplicaState::Ejected, Some(span)) => {
-                let span = record::units::format_duration(span);
-                tracing::warn!(replica = %name, "replica {name} is out for {span}: {event}");
-            }
-            (ReplicaState::Down, _) => tracing::warn!(replica = %name, "replica {name} is out: {event}"),
-            _ => tracing::info!(replica = %name, "replica {name} is {state}: {event}"),
-        }
-    }
-
-    /// No connection could be made for a request: out at once; the prober is asked to look.
-    pub(crate) fn unreachable(&self, event: Event, now: Instant) {
-        self.errors.fetch_add(1, Relaxed);
-        self.suspect.store(true, Relaxed);
-        self.learn(event, now);
-    }
-
-    /// Whether nothing is heard of it, not even that nobody listens.
-    pub(crate) fn is_silent(&self) -> bool {
-        self.health.lock().health.is_silent()
-    }
-
     /// Set while requests that wait for its first byte are better off elsewhere.
     pub(crate) const fn forsaken(&self) -> &Arc<AtomicBool> {
         &self.forsaken
-    }
-
-    /// A request was answered well. Takes no lock while all is well.
-    pub(crate) fn answered(&self, trial: bool, now: Instant) {
-        if !trial && self.settled.load(Relaxed) {
-            self.seen_ms.store(self.millis(now), Relaxed);
-        } else {
-            self.learn(Event::Answered { trial }, now);
-        }
-    }
-
-    /// A request failed on it.
-    pub(crate) fn request_failed(&self, trial: bool, now: Instant) {
-        self.errors.fetch_add(1, Relaxed);
-        self.suspect.store(true, Relaxed);
-        self.learn(Event::Failed { trial }, now);
-    }
-
-    /// Time has passed: an ejection may be over.
-    pub(crate) fn tick(&self, now: Instant) {
-        if self.state() == ReplicaState::Ejected {
-            self.learn(Event::Tick, now);
-        }
-    }
-
-    /// Takes the one trial of a half-open replica; `false` when another request was faster.
-    pub(crate) fn take_trial(&self) -> bool {
-        let mut known = self.health.lock();
-        let taken = known.health.take_trial();
-        self.publish(&known.health);
-        taken
-    }
-
-    /// The request that tried it ended without a result.
-    pub(crate) fn trial_over(&self) {
-        let mut known = self.health.lock();
-        known.health.trial_over();
-        self.publish(&known.health);
     }
 
     /// Whether it answered well not long ago: then it is worth waiting for.
@@ -347,18 +303,9 @@ impl Replica {
     /// A moment within `span` that is this replica's own: the same each time, and others have others.
     pub(crate) fn moment(&self, span: Duration) -> Duration {
         let mut hasher = DefaultHasher::new();
-        self.url.hash(&mut hasher);
+        self.name.hash(&mut hasher);
         let thousandth = u32::try_from(hasher.finish() % 1_000).unwrap_or(0);
         span * thousandth / 1_000
-    }
-
-    fn publish(&self, health: &Health) {
-        let state = health.state();
-        let code = ReplicaState::ALL.iter().position(|other| *other == state);
-        let code = code.and_then(|at| u8::try_from(at).ok()).unwrap_or(0);
-        self.state.store(code, Relaxed);
-        self.standing.store(health.standing().code(), Relaxed);
-        self.settled.store(health.is_settled(), Relaxed);
     }
 
     /// A moment in milliseconds after this value was made, plus one.

@@ -1,11 +1,16 @@
 //! What the proxy is told at start: plain values, already checked. The binary reads files, flags and
 //! environment.
 
+mod discover;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ledger::Keep;
 use record::{Name, Policy};
+
+pub use discover::{Discover, DnsSettings, FileSettings, ReadReplicas};
 
 use crate::identity::IdentitySettings;
 use crate::slo::Goals;
@@ -68,6 +73,15 @@ pub struct BackupSettings {
 
 /// Reads the configuration anew, on a thread that may block. `Err` holds every complaint, a line each.
 pub type Reread = Box<dyn Fn() -> Result<Settings, Vec<String>> + Send + Sync>;
+
+/// How files are read while the proxy runs.
+#[expect(missing_debug_implementations, reason = "functions show nothing")]
+pub struct Readers {
+    /// The configuration.
+    pub config: Reread,
+    /// A file of replicas.
+    pub replicas: ReadReplicas,
+}
 
 /// What goes from the ledger, and when. See [`Keep`] for what each span is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -132,8 +146,10 @@ pub struct PoolSettings {
     pub aliases: Vec<(Name, Name)>,
     /// Which replica gets a request.
     pub balance: Policy,
-    /// Its replicas.
+    /// Its replicas; those that are found come beside them.
     pub replicas: Vec<ReplicaSettings>,
+    /// Where more of its replicas are found.
+    pub discover: Vec<Discover>,
     /// The four deadlines towards a replica.
     pub timeouts: Timeouts,
     /// How it is found out which replicas take requests.
@@ -151,10 +167,15 @@ pub struct PoolSettings {
 }
 
 /// One replica.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ReplicaSettings {
     /// `http://host:port` or `https://host:port`, without a path.
     pub url: String,
+    /// Where it is, when that is known already: one of several addresses behind the host of its URL. Its name
+    /// is the address then.
+    pub address: Option<SocketAddr>,
+    /// Its share beside the others' shares; at least 1.
+    pub weight: u32,
     /// Requests that may be with it at once; `None` is no limit.
     pub max_in_flight: Option<usize>,
     /// It gets no new requests; those that it has go on.

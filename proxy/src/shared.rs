@@ -188,7 +188,8 @@ impl Shared {
         for pool in self.fleet.pools().iter() {
             gauges.show_waiting(&pool.name, pool.waiting());
             for replica in &pool.replicas {
-                gauges.show_load(&replica.name, replica.load.fresh(now));
+                gauges.show_weight(&pool.name, &replica.name, replica.weight());
+                gauges.show_load(&pool.name, &replica.name, replica.load.fresh(now));
             }
         }
         let counted: u64 = replicas.iter().map(|replica| replica.in_flight).sum();

@@ -6,6 +6,7 @@
 
 mod books;
 mod buckets;
+mod discovery;
 mod fleet;
 mod goals;
 mod labels;
@@ -23,6 +24,7 @@ use record::MetricRecord;
 use crate::slo::Verdict;
 
 pub(crate) use books::Dropped;
+pub(crate) use discovery::Discoveries;
 pub(crate) use labels::ModelLabels;
 pub(crate) use pipeline::Pipeline;
 pub(crate) use reloads::Reloads;
@@ -46,6 +48,7 @@ pub(crate) struct Telemetry {
     pub(crate) fleet: FleetGauges,
     pub(crate) pipeline: Pipeline,
     pub(crate) reloads: Reloads,
+    pub(crate) discovery: Discoveries,
 }
 
 // === impl Telemetry ===
@@ -70,6 +73,7 @@ impl Telemetry {
             fleet: FleetGauges::new(make),
             pipeline: Pipeline::new(make),
             reloads: Reloads::new(make),
+            discovery: Discoveries::new(make),
             registry: make.registry.clone(),
         }
     }

@@ -4,14 +4,16 @@ use std::net::TcpListener;
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use proxy::Readers;
 use proxy::sockets::{Inherited, SOCKETS_ENV, SUCCESSOR_ENV};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{ApiOptions, ChildOptions};
-use crate::config::{Config, Environment, Problems, load, load_resolved};
+use crate::config::{Config, Environment, Problems, load, load_resolved, replicas_in};
 use crate::failure::Failure;
 use crate::preflight::{self, API_LISTEN, LISTEN, OPS_LISTEN, Setting};
+use crate::watch::Watched;
 
 /// Runs the proxy until a signal ends it; SIGHUP reads the configuration again. Blocks.
 ///
@@ -21,7 +23,12 @@ pub(crate) fn proxy(options: &ChildOptions, env: &Environment) -> Result<(), Fai
     if let Some(parent) = options.parent {
         die_with(parent)?;
     }
-    let mut settings = configuration(options, env)?.proxy_settings();
+    // A child's file is the supervisor's to watch.
+    let path = options.options.config.as_deref().filter(|_| !options.resolved);
+    let watched = path.map(Watched::new);
+    let config = configuration(options, env)?;
+    let watched = watched.filter(|_| config.watch);
+    let mut settings = config.proxy_settings();
     if options.parent.is_some() {
         let sockets = env.get(SOCKETS_ENV).and_then(Inherited::parse);
         settings.inherited = sockets.context("reading the list of the supervisor's sockets")?;
@@ -34,11 +41,19 @@ pub(crate) fn proxy(options: &ChildOptions, env: &Environment) -> Result<(), Fai
     }
     preflight::ledger(&settings.ledger)?;
     let (options, env) = (options.clone(), env.clone());
-    let reread = move || match configuration(&options, &env) {
-        Ok(config) => Ok(config.proxy_settings()),
-        Err(problems) => Err(problems.0.iter().map(ToString::to_string).collect()),
+    let complaints = |problems: Problems| problems.0.iter().map(ToString::to_string).collect();
+    let reread = move || {
+        let config = configuration(&options, &env).map_err(complaints)?;
+        Ok(config.proxy_settings())
     };
-    Ok(proxy::run(settings, Box::new(reread))?)
+    let readers = Readers {
+        config: Box::new(reread),
+        replicas: Box::new(move |path, text| replicas_in(path, text).map_err(complaints)),
+    };
+    if let Some(watched) = watched {
+        watched.signal_changes()?;
+    }
+    Ok(proxy::run(settings, readers)?)
 }
 
 /// Runs the metrics API until a signal ends it. Blocks.

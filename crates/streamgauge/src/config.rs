@@ -16,11 +16,13 @@ mod substitute;
 mod yaml;
 
 #[cfg(test)]
+mod mutated;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use address::ledger_path;
 pub(crate) use decode::Config;
 pub(crate) use environment::Environment;
-pub(crate) use load::{Flags, load, load_resolved};
+pub(crate) use load::{Flags, load, load_resolved, replicas_in};
 pub(crate) use print::Secrets;
 pub(crate) use problem::Problems;

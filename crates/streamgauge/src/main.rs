@@ -14,6 +14,7 @@ mod ledger_command;
 mod logging;
 mod preflight;
 mod supervisor;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -99,6 +99,7 @@ impl Pool {
         let seat = replica.seat(self.balancer());
         let count = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         Candidate {
+            weight: replica.weight(),
             in_flight: count(replica.in_flight()),
             in_flight_max: replica.in_flight_max().map(count),
             awaiting: seat.load().awaiting(),

@@ -46,7 +46,7 @@ impl Pool {
     /// When a replica's URL is not one.
     pub(crate) fn new(settings: &PoolSettings, before: Option<&Self>) -> Result<Self, UrlError> {
         let replicas = settings.replicas.iter().map(|wanted| {
-            let stays = |replica: &&Arc<Replica>| replica.url == wanted.url;
+            let stays = |replica: &&Arc<Replica>| replica.is(wanted);
             match before.and_then(|pool| pool.replicas.iter().find(stays)) {
                 Some(replica) => Ok(Arc::clone(replica)),
                 None => Replica::new(wanted).map(Arc::new),
@@ -77,8 +77,7 @@ impl Pool {
         self.kept.places.limit(settings.max_in_flight, settings.queue.max);
         self.kept.retries.share(settings.retries.percent);
         for (replica, own) in self.replicas.iter().zip(&settings.replicas) {
-            replica.settings(&settings.health, own.max_in_flight);
-            replica.drain(own.drain);
+            replica.settings(&settings.health, own);
         }
     }
 

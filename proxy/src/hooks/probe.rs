@@ -114,7 +114,7 @@ async fn watch(shared: &Shared, member: &Member) {
         }
         // Up to a tenth later, each replica by its own share, so that they are not all asked at once.
         due_at = now.checked_add(health.interval + replica.moment(health.interval / 10));
-        if refresh {
+        if refresh && !replica.is_fixed() {
             resolve(replica).await;
         }
         let before = replica.state();

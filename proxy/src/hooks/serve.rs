@@ -24,13 +24,14 @@ use pingora::services::listening::Service;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock;
+use crate::hooks::discover::Discoverer;
 use crate::hooks::ops::Ops;
 use crate::hooks::probe::Prober;
 use crate::hooks::wire::Wires;
 use crate::hooks::{Hooks, door};
 use crate::recorder::{BackupThread, WriterThread};
 use crate::reload::reload;
-use crate::settings::{Reread, RetrySettings, Settings};
+use crate::settings::{ReadReplicas, Readers, Reread, RetrySettings, Settings};
 use crate::shared::Shared;
 use crate::sockets;
 
@@ -51,7 +52,7 @@ const LAST_BYTES: Duration = Duration::from_millis(1_500);
 ///
 /// # Errors
 /// When it cannot start: a port is in use, the ledger cannot be opened, a replica's URL is not one.
-pub fn run(settings: Settings, reread: Reread) -> anyhow::Result<()> {
+pub fn run(settings: Settings, readers: Readers) -> anyhow::Result<()> {
     pingora::tls::install_default_crypto_provider();
     let (shared, records) = Shared::new(settings)?;
     let fds = listening_sockets(&shared.settings())?;
@@ -59,11 +60,11 @@ pub fn run(settings: Settings, reread: Reread) -> anyhow::Result<()> {
     let backups = BackupThread::start(&shared)?;
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&shared.settings()));
     server.bootstrap();
-    add_services(&mut server, &shared, &fds);
+    add_services(&mut server, &shared, &fds, readers.replicas);
     let mut phase = server.watch_execution_phase();
     let signals = Signals {
         shared: Arc::clone(&shared),
-        reread: Arc::new(reread),
+        reread: Arc::new(readers.config),
     };
     let serving = thread::Builder::new()
         .name("server".to_owned())
@@ -128,7 +129,7 @@ fn server_conf(settings: &Settings) -> ServerConf {
     }
 }
 
-fn add_services(server: &mut Server, shared: &Arc<Shared>, fds: &ListenFds) {
+fn add_services(server: &mut Server, shared: &Arc<Shared>, fds: &ListenFds, read: ReadReplicas) {
     let conf = Arc::clone(&server.configuration);
     let mut options = HttpServerOptions::default();
     options.force_custom = true;
@@ -163,6 +164,14 @@ fn add_services(server: &mut Server, shared: &Arc<Shared>, fds: &ListenFds) {
     let mut prober = background_service("prober", Prober(Arc::clone(shared)));
     prober.threads = Some(1);
     server.add_service(prober);
+
+    let discoverer = Discoverer {
+        shared: Arc::clone(shared),
+        read: Arc::new(read),
+    };
+    let mut discoverer = background_service("discoverer", discoverer);
+    discoverer.threads = Some(1);
+    server.add_service(discoverer);
 }
 
 /// A Pingora service that listens on sockets of ours instead of binding its own.

@@ -47,6 +47,14 @@ impl Origin {
         Ok(Self { host, port, tls })
     }
 
+    /// What the replica is called: its address where that was told, else its host and port.
+    pub(super) fn name(&self, address: Option<SocketAddr>) -> String {
+        match address {
+            Some(address) => address.to_string(),
+            None => format!("{}:{}", self.host, self.port),
+        }
+    }
+
     /// Where that is, when the host is an address; `None` for a name, which is resolved in the background.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         let literal = self.host.trim_start_matches('[').trim_end_matches(']');

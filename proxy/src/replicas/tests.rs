@@ -2,13 +2,18 @@
 
 use super::*;
 
-fn replica(url: &str) -> Result<Replica, UrlError> {
-    let settings = ReplicaSettings {
+fn settings(url: &str) -> ReplicaSettings {
+    ReplicaSettings {
         url: url.to_owned(),
+        address: None,
+        weight: 1,
         max_in_flight: None,
         drain: false,
-    };
-    Replica::new(&settings)
+    }
+}
+
+fn replica(url: &str) -> Result<Replica, UrlError> {
+    Replica::new(&settings(url))
 }
 
 #[test]
@@ -123,7 +128,11 @@ fn a_pause_ends_and_is_never_long() {
 #[test]
 fn a_replica_counts_to_its_limit() {
     let replica = replica("http://10.0.0.1:1").unwrap();
-    replica.settings(&HealthSettings::default(), Some(2));
+    let own = ReplicaSettings {
+        max_in_flight: Some(2),
+        ..settings("http://127.0.0.1:1")
+    };
+    replica.settings(&HealthSettings::default(), &own);
     assert!(replica.count_in() && replica.count_in());
     assert!(!replica.count_in());
     replica.count_out();

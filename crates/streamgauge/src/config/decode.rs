@@ -3,6 +3,7 @@
 //! A key is accepted only when something acts on it. The defaults stand here and in `conf/full.yaml`, which a
 //! test keeps equal.
 
+mod discover;
 mod identity;
 mod ledger;
 mod pools;
@@ -16,6 +17,8 @@ use ::proxy::{Goals, Settings as ProxySettings};
 use metrics_api::Settings as ApiSettings;
 use record::Name;
 
+pub(super) use self::discover::{DNS_EVERY, FILE_EVERY};
+pub(super) use self::pools::decode_replicas;
 use self::values::{secret, span};
 use super::address;
 use super::node::Node;
@@ -31,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) metrics_api: ApiSettings,
     /// The configured name of the proxy; `None` takes the host's name and the port.
     pub(crate) instance: Option<Name>,
+    /// A changed configuration file is read again.
+    pub(crate) watch: bool,
     /// The configured public address of the proxy; `None` takes the port it listens on.
     pub(crate) proxy_url: Option<String>,
 }
@@ -42,7 +47,7 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
     let ledger = ledger::decode(ledger, problems);
     let url = ledger.url.clone();
     let section = top.section("proxy", problems);
-    let (mut proxy, instance) = proxy::decode(section, ledger, problems);
+    let (mut proxy, instance, watch) = proxy::decode(section, ledger, problems);
     if let Some(pools) = top.node("pools") {
         proxy.pools = pools::decode(pools, problems);
     }
@@ -56,6 +61,7 @@ pub(super) fn decode(root: &Node, problems: &mut Vec<Problem>) -> Config {
         proxy,
         metrics_api,
         instance,
+        watch,
         proxy_url,
     };
     config.check_addresses(root, problems);

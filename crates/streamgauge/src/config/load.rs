@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::decode::{Config, decode};
+use ::proxy::ReplicaSettings;
+
+use super::decode::{Config, decode, decode_replicas};
 use super::environment::Environment;
-use super::node::{Node, Origin};
+use super::node::{Node, Origin, Value};
 use super::problem::{Problem, Problems};
 use super::substitute::substitute;
 use super::yaml::{self, Source};
@@ -48,6 +50,25 @@ pub(crate) fn load(path: Option<&Path>, env: &Environment, flags: &Flags) -> Res
 /// Every complaint, when there is one.
 pub(crate) fn load_resolved(path: &Path) -> Result<Config, Problems> {
     finish(&read(path)?, Vec::new())
+}
+
+/// Reads the text of a file of replicas: a list as under `replicas`.
+///
+/// # Errors
+/// Every complaint, when there is one.
+pub(crate) fn replicas_in(path: &Path, text: &str) -> Result<Vec<ReplicaSettings>, Problems> {
+    let source = Source::File(path.to_string_lossy().into());
+    let mut root = yaml::parse(text, &source).map_err(|problem| Problems(vec![problem]))?;
+    if matches!(&root.value, Value::Map(entries) if entries.is_empty()) {
+        root.value = Value::List(Vec::new());
+    }
+    let mut problems = Vec::new();
+    let replicas = decode_replicas(&root, "", &mut problems);
+    if problems.is_empty() {
+        Ok(replicas)
+    } else {
+        Err(Problems(problems))
+    }
 }
 
 fn finish(root: &Node, mut problems: Vec<Problem>) -> Result<Config, Problems> {

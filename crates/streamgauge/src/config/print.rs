@@ -1,5 +1,6 @@
 //! The whole configuration as YAML: for people with secrets masked, for our own children with secrets shown.
 
+mod discover;
 mod identity;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use proxy::{BackupSettings, HealthSettings, PoolSettings, ReplicaSettings, Usage
 use record::units::{format_bytes, format_duration};
 use saphyr::{Mapping, Scalar, Yaml, YamlEmitter};
 
+use self::discover::{dns_yaml, file_yaml};
 use self::identity::identity_yaml;
 use super::decode::Config;
 
@@ -65,6 +67,7 @@ impl Config {
             ("idle", span(limits.idle)),
             ("grace", span(proxy.grace)),
             ("shutdown_lag", span(proxy.shutdown_lag)),
+            ("watch_config", Yaml::Value(Scalar::Boolean(self.watch))),
         ])
     }
 
@@ -135,6 +138,8 @@ fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
             "replicas",
             Yaml::Sequence(pool.replicas.iter().map(replica_yaml).collect()),
         ),
+        ("dns", dns_yaml(&pool.discover)),
+        ("file", file_yaml(&pool.discover)),
         (
             "timeouts",
             mapping([
@@ -168,11 +173,12 @@ fn pool_yaml(pool: &PoolSettings, secrets: Secrets) -> Yaml<'static> {
 
 /// Its URL alone where nothing else is said.
 fn replica_yaml(replica: &ReplicaSettings) -> Yaml<'static> {
-    if replica.max_in_flight.is_none() && !replica.drain {
+    if replica.max_in_flight.is_none() && !replica.drain && replica.weight == 1 {
         return text(&replica.url);
     }
     mapping([
         ("url", text(&replica.url)),
+        ("weight", count(replica.weight)),
         ("max_in_flight", limit(replica.max_in_flight)),
         ("drain", Yaml::Value(Scalar::Boolean(replica.drain))),
     ])

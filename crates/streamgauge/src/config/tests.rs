@@ -178,7 +178,10 @@ fn one_address_for_two_listeners_is_refused() {
 fn yaml_with_secrets_shown_reads_back_to_the_same() {
     let text = "proxy: {listen: ['127.0.0.1:0', '[::1]:0'], grace: 90s, threads: 3}\n\
                 pools: [{name: chat, models: [m, '*'], aliases: {'gpt: 4': m}, usage: passthrough, \
-                replicas: [{url: 'http://a:1', drain: true}, 'https://b'], \
+                replicas: [{url: 'http://a:1', drain: true, weight: 3}, 'https://b'], \
+                dns: {url: 'http://_http._tcp.llm', every: 5s, servers: ['[::1]:53'], \
+                networks: [10.0.0.0/8]}, \
+                file: {path: more.yaml, every: 2s}, \
                 upstream_key: '123', timeouts: {connect: 250ms}, health: {failures: 7}}]\n\
                 metrics_api: {token: 'sec${ret}', cors_origins: ['https://x.example']}\n";
     let config = loaded(text, &Environment::of([("ret", "$${ret}")]), &Flags::default()).unwrap();
@@ -195,6 +198,67 @@ fn yaml_with_secrets_shown_reads_back_to_the_same() {
         "no second substitution either"
     );
     assert_eq!(again.proxy.pools[0].timeouts.connect, Duration::from_millis(250));
+}
+
+#[test]
+fn replicas_may_only_be_found() {
+    let text = "pools: [{dns: 'http://llm:8000'}, {name: b, file: more.yaml}]\n";
+    let config = loaded(text, &Environment::default(), &Flags::default()).unwrap();
+    let counts: Vec<_> = config
+        .proxy
+        .pools
+        .iter()
+        .map(|pool| (pool.replicas.len(), pool.discover.len()))
+        .collect();
+    assert_eq!(counts, [(0, 1), (0, 1)], "and nothing stands in for them");
+    let (_folder, path) = file(&config.to_yaml(Secrets::Shown));
+    let again = load_resolved(&path).unwrap();
+    assert!(again.proxy.pools[0].replicas.is_empty());
+    for (keys, hint) in [
+        ("dns: {url: 'http://10.0.0.1:8000'}", "write it under `replicas`"),
+        ("dns: {url: 'http://llm', servers: [x]}", "10.96.0.10"),
+        ("dns: {url: 'http://llm', networks: [10]}", "10.0.0.0/8"),
+        (
+            "dns: {name: llm}",
+            "known here: url, every, servers, networks, max_in_flight",
+        ),
+        ("dns: {every: 1s, networks: [10.0.0.0/8]}", "write dns: http://"),
+        ("file: {every: 5s}", "write file: replicas.yaml"),
+        ("replicas: [{url: 'http://a', weight: 0}]", "from 1 to 1000"),
+        ("replicas: []", "no replica"),
+    ] {
+        let lines = complaints(&format!("pools:\n- {{{keys}}}\n"), &Environment::default());
+        assert!(
+            lines.iter().any(|line| line.contains(hint)),
+            "{keys}: no {hint} in {lines:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_of_replicas_is_a_list_as_in_the_configuration() {
+    let path = std::path::Path::new("more.yaml");
+    let text = "- http://a:1\n- {url: 'http://b:2', weight: 2, max_in_flight: 4, drain: true}\n";
+    let replicas = replicas_in(path, text).unwrap();
+    assert_eq!((replicas[0].url.as_str(), replicas[0].weight), ("http://a:1", 1));
+    let second = &replicas[1];
+    assert_eq!(
+        (second.weight, second.max_in_flight, second.drain),
+        (2, Some(4), true)
+    );
+    for (text, hint) in [
+        ("", "no replica"),
+        ("- a:1\n", "more.yaml:1: [0]: `a:1` has no scheme"),
+        ("- http://a:1\n- http://a:1\n", "listed twice"),
+        (
+            "- {url: 'http://a:1', wieght: 2}\n",
+            "more.yaml:1: [0].wieght: unknown key; did you mean `weight`?",
+        ),
+        ("- [", "not valid YAML"),
+    ] {
+        let problems = replicas_in(path, text).unwrap_err().to_string();
+        assert!(problems.contains(hint), "{text}: {problems}");
+    }
 }
 
 #[test]

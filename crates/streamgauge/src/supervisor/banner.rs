@@ -56,6 +56,9 @@ pub(super) fn banner(config: &Config, answers: &[Answer]) -> String {
             Err(reason) => writeln!(text, "    {url}   DOWN, {reason}"),
         };
     }
+    for source in config.proxy.pools.iter().flat_map(|pool| &pool.discover) {
+        let _ = writeln!(text, "    and those from {source}");
+    }
     text
 }
 

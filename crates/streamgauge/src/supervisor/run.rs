@@ -21,6 +21,7 @@ use crate::cli::{LogFormat, Options};
 use crate::config::{Config, Environment, load};
 use crate::failure::Failure;
 use crate::preflight;
+use crate::watch::Watched;
 
 /// A second signal within this time belongs to the first; a later one is impatience.
 const ECHO: Duration = Duration::from_secs(1);
@@ -41,6 +42,7 @@ pub(crate) fn up(options: &Options, env: &Environment) -> Result<(), Failure> {
 async fn supervise(options: &Options, env: &Environment) -> Result<(), Failure> {
     let mut ending = Ending::new().context("listening for signals")?;
     let mut asking = Asking::new().context("listening for signals")?;
+    let watched = options.config.as_deref().map(Watched::new);
     let requested = load(options.config.as_deref(), env, &options.flags())?;
     let mut config = requested.clone();
     preflight::ledger(&config.proxy.ledger)?;
@@ -63,6 +65,9 @@ async fn supervise(options: &Options, env: &Environment) -> Result<(), Failure> 
     let proxy = proxy.keeping(tokio::spawn(proxy_keeper.keep(children.0)));
     let api = api.keeping(tokio::spawn(api_keeper.keep(children.1)));
 
+    if let Some(watched) = watched.filter(|_| requested.watch) {
+        watched.signal_changes()?;
+    }
     let announced = tokio::spawn(announce(launcher.clone(), config, options.log.log_format));
     let mut state = Reload {
         ledger: requested.proxy.ledger.clone(),

@@ -119,7 +119,7 @@ async fn failed_requests_eject_a_replica_and_a_trial_brings_it_back() {
     let name = ill.addr().to_string();
     metric(
         &up,
-        &format!(r#"streamgauge_replica_state{{replica="{name}",state="half_open"}} 1"#),
+        &format!(r#"streamgauge_replica_state{{pool="default",replica="{name}",state="half_open"}} 1"#),
     )
     .await;
     for turn in 0..3 {
@@ -128,7 +128,7 @@ async fn failed_requests_eject_a_replica_and_a_trial_brings_it_back() {
     }
     metric(
         &up,
-        &format!(r#"streamgauge_replica_state{{replica="{name}",state="up"}} 1"#),
+        &format!(r#"streamgauge_replica_state{{pool="default",replica="{name}",state="up"}} 1"#),
     )
     .await;
 }
@@ -250,7 +250,7 @@ async fn a_request_at_a_replica_that_does_not_speak_goes_to_one_that_does() {
         let name = deaf.addr().to_string();
         metric(
             &up,
-            &format!(r#"streamgauge_num_requests_running{{replica="{name}"}} 1"#),
+            &format!(r#"streamgauge_num_requests_running{{pool="default",replica="{name}"}} 1"#),
         )
         .await;
         deaf.ignore_connections().await;

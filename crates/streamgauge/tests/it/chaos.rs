@@ -203,7 +203,7 @@ async fn torment(mut replicas: Vec<Simulator>, turn: Duration, seconds: usize, o
 
 /// Waits until the proxy has given a replica up.
 async fn found_out(ops: &str, replica: &str) {
-    let line = format!(r#"streamgauge_replica_state{{replica="{replica}",state="down"}} 1"#);
+    let line = format!(r#"streamgauge_replica_state{{pool="default",replica="{replica}",state="down"}} 1"#);
     let looking = async {
         while !ask(ops, "GET", "/metrics", "").await.contains(&line) {
             tokio::time::sleep(Duration::from_millis(20)).await;

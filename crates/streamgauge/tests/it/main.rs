@@ -7,12 +7,14 @@ mod bytes;
 mod chaos;
 #[path = "../../../ledger/tests/contract_postgres/cluster.rs"]
 mod cluster;
+mod discovery;
 mod ends;
 mod exchange;
 mod fleet;
 mod ledgers;
 mod limits;
 mod measures;
+mod names;
 mod outcomes;
 mod pools;
 mod records;

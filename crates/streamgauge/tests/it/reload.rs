@@ -1,6 +1,6 @@
 //! SIGHUP: the running proxy takes over another configuration, and no client notices.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -36,6 +36,10 @@ impl File {
         };
         file.write(text);
         file
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn write(&self, text: &str) {

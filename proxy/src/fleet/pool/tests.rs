@@ -13,6 +13,8 @@ use crate::settings::{HealthSettings, QueueSettings, ReplicaSettings, RetrySetti
 pub(crate) fn settings(name: &str, urls: &[&str]) -> PoolSettings {
     let replica = |url: &&str| ReplicaSettings {
         url: (*url).to_owned(),
+        address: None,
+        weight: 1,
         max_in_flight: None,
         drain: false,
     };
@@ -22,6 +24,7 @@ pub(crate) fn settings(name: &str, urls: &[&str]) -> PoolSettings {
         aliases: Vec::new(),
         balance: Policy::RoundRobin,
         replicas: urls.iter().map(replica).collect(),
+        discover: Vec::new(),
         timeouts: Timeouts {
             connect: Duration::from_secs(2),
             first_byte: Duration::from_secs(600),

@@ -1,6 +1,5 @@
 //! `identity`: how requests are told apart, and what is kept of who asked.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ::proxy::{
@@ -8,10 +7,9 @@ use ::proxy::{
     UserMode, header_may_be_a_tag,
 };
 use http::HeaderName;
-use ipnet::IpNet;
 use record::{Name, TAGS_MAX};
 
-use super::values::{label, secret};
+use super::values::{label, network, secret};
 use crate::config::address;
 use crate::config::node::{Node, Value};
 use crate::config::problem::Problem;
@@ -153,14 +151,6 @@ fn origin_mode(text: &str) -> Result<OriginMode, String> {
             "`{text}` is not a way to keep addresses; write off, truncate or hash"
         )),
     }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let network = text.parse::<IpNet>().map(|network| network.trunc()).ok();
-    let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
-    network
-        .or_else(address)
-        .ok_or_else(|| format!("`{text}` is not a network; write it like 10.0.0.0/8 or 10.0.0.1"))
 }
 
 fn header_name(text: &str) -> Result<HeaderName, String> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ::proxy::{PoolSettings, ReplicaSettings, Timeouts, UsageMode};
 use record::{Name, Policy};
 
-use super::resilience;
-use super::values::{at_least_one, label, model, policy, secret, span, usage_mode, yes_or_no};
+use super::values::{at_least_one, label, model, policy, secret, span, usage_mode, weight, yes_or_no};
+use super::{discover, resilience};
 use crate::config::address;
 use crate::config::node::{Node, Origin, Value};
 use crate::config::problem::Problem;
@@ -56,13 +56,7 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
     let mut pool = Section::of(path.to_owned(), Some(node), problems);
     let name = pool.value("name", Name::from("default"), problems, label);
     // vLLM's own default address, so that a start without any configuration serves the usual case.
-    let usual = || {
-        vec![ReplicaSettings {
-            url: "http://127.0.0.1:8000".to_owned(),
-            max_in_flight: None,
-            drain: false,
-        }]
-    };
+    let usual = || vec![at("http://127.0.0.1:8000".to_owned())];
     let models = pool.list("models", problems, model);
     let aliases = pool.node("aliases");
     let aliases = aliases.map_or_else(Vec::new, |node| {
@@ -70,9 +64,13 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
     });
     let balance = pool.value("balance", Policy::Prefix, problems, policy);
     let replicas = pool.node("replicas");
-    let replicas = replicas.map_or_else(usual, |node| {
-        decode_replicas(node, &join(path, "replicas"), problems)
-    });
+    let discover = discover::decode(&mut pool, problems);
+    let replicas = match replicas {
+        Some(node) if items(node).is_empty() && !discover.is_empty() => Vec::new(),
+        Some(node) => decode_replicas(node, &join(path, "replicas"), problems),
+        None if discover.is_empty() => usual(),
+        None => Vec::new(),
+    };
 
     let mut times = pool.section("timeouts", problems);
     let timeouts = Timeouts {
@@ -97,6 +95,7 @@ fn decode_pool(node: &Node, path: &str, problems: &mut Vec<Problem>) -> PoolSett
         aliases,
         balance,
         replicas,
+        discover,
         timeouts,
         health,
         max_in_flight,
@@ -129,7 +128,12 @@ fn decode_aliases(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<(
     aliases
 }
 
-fn decode_replicas(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<ReplicaSettings> {
+/// A list of replicas, under `replicas` or in a file of its own.
+pub(in crate::config) fn decode_replicas(
+    node: &Node,
+    path: &str,
+    problems: &mut Vec<Problem>,
+) -> Vec<ReplicaSettings> {
     let mut replicas: Vec<ReplicaSettings> = Vec::new();
     for (nth, item) in items(node).iter().enumerate() {
         let path = format!("{path}[{nth}]");
@@ -154,14 +158,11 @@ fn decode_replicas(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Vec<
 fn decode_replica(item: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<ReplicaSettings> {
     if !matches!(item.value, Value::Map(_)) {
         let url = scalar(item, path, problems, address::replica)?;
-        return Some(ReplicaSettings {
-            url,
-            max_in_flight: None,
-            drain: false,
-        });
+        return Some(at(url));
     }
     let mut replica = Section::of(path.to_owned(), Some(item), problems);
     let url = replica.optional("url", problems, address::replica);
+    let weight = replica.value("weight", 1, problems, weight);
     let max_in_flight = replica.optional("max_in_flight", problems, at_least_one);
     let drain = replica.value("drain", false, problems, yes_or_no);
     replica.finish(problems);
@@ -170,8 +171,20 @@ fn decode_replica(item: &Node, path: &str, problems: &mut Vec<Problem>) -> Optio
         refuse(&item.origin, path, message, problems);
     }
     Some(ReplicaSettings {
-        url: url?,
+        weight,
         max_in_flight,
         drain,
+        ..at(url?)
     })
+}
+
+/// A replica of which nothing but its URL is said.
+fn at(url: String) -> ReplicaSettings {
+    ReplicaSettings {
+        url,
+        address: None,
+        weight: 1,
+        max_in_flight: None,
+        drain: false,
+    }
 }

@@ -8,7 +8,7 @@ use record::Name;
 use record::units::parse_duration;
 
 use super::ledger::LedgerKeys;
-use super::values::{at_least_one, cores, head_bytes, label, some_bytes, span, threads};
+use super::values::{at_least_one, cores, head_bytes, label, some_bytes, span, threads, yes_or_no};
 use super::{identity, pools};
 use crate::config::address;
 use crate::config::problem::Problem;
@@ -18,7 +18,7 @@ pub(super) fn decode(
     mut section: Section<'_>,
     ledger: LedgerKeys,
     problems: &mut Vec<Problem>,
-) -> (ProxySettings, Option<Name>) {
+) -> (ProxySettings, Option<Name>, bool) {
     let listen = section.list("listen", problems, address::listen);
     let listen = listen.unwrap_or_else(|| vec![SocketAddr::from(([0, 0, 0, 0], 8001))]);
     let ops_listen = SocketAddr::from(([127, 0, 0, 1], 8003));
@@ -42,6 +42,7 @@ pub(super) fn decode(
         problems,
         parse_duration,
     );
+    let watch = section.value("watch_config", true, problems, yes_or_no);
     section.finish(problems);
     let settings = ProxySettings {
         instance: Name::from(""),
@@ -63,5 +64,5 @@ pub(super) fn decode(
         slo: Goals::default(),
         ledger: ledger.url,
     };
-    (settings, instance)
+    (settings, instance, watch)
 }

@@ -1,8 +1,10 @@
 //! What a single value may be, and how a wrong one is refused: with the accepted forms.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ::proxy::UsageMode;
+use ipnet::IpNet;
 use record::units::{parse_bytes, parse_duration};
 use record::{Name, Policy};
 
@@ -20,6 +22,12 @@ pub(super) fn threads(text: &str) -> Result<usize, String> {
 pub(super) fn at_least_one<T: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
     let number = text.parse::<T>().ok().filter(|number| *number >= T::from(1));
     number.ok_or_else(|| format!("`{text}` is not a whole number of at least 1"))
+}
+
+/// A replica's share beside the others' shares.
+pub(super) fn weight(text: &str) -> Result<u32, String> {
+    let weight = text.parse().ok().filter(|weight| (1..=1_000).contains(weight));
+    weight.ok_or_else(|| format!("`{text}` is not a weight; write a whole number from 1 to 1000"))
 }
 
 pub(super) fn span(text: &str) -> Result<Duration, String> {
@@ -72,6 +80,14 @@ pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
         "false" => Ok(false),
         _ => Err(format!("`{text}` is neither true nor false")),
     }
+}
+
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse::<IpNet>().map(|network| network.trunc()).ok();
+    let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
+    network
+        .or_else(address)
+        .ok_or_else(|| format!("`{text}` is not a network; write it like 10.0.0.0/8 or 10.0.0.1"))
 }
 
 pub(super) fn absolute_path(text: &str) -> Result<String, String> {
