@@ -33,6 +33,7 @@ pub use identity::{
     IdentitySettings, KeyMatch, NamedKey, OriginMode, SECRET_LEN_MIN, Secret, SecretError, SecretSource,
     TagSource, UserMode, header_may_be_a_tag,
 };
+pub use recorder::{Held, Sink};
 pub use replicas::UrlError;
 pub use settings::{
     BackupSettings, Discover, DnsSettings, FileSettings, HealthSettings, Limits, PoolSettings, QueueSettings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-COLUMNS = "{:<38}{:>9}{:>8}{:>7}{:>11}{:>11}{:>10}  {:<8}{}"
+COLUMNS = "{:<38}{:>9}{:>8}{:>7}{:>11}{:>11}{:>11}{:>10}  {:<8}{}"
 
 
 @dataclass
@@ -17,6 +17,7 @@ class Verdict:
     lost: int = 0
     p99_before_ms: float | None = None
     p99_during_ms: float | None = None
+    p99_after_ms: float | None = None
     recovery_seconds: float | None = None
     passed: bool = True
     words: str = ""
@@ -26,7 +27,7 @@ def show(verdict: Verdict) -> None:
     """Prints a row as soon as it is known."""
 
     def number(value: float | None) -> str:
-        return "-" if value is None else f"{value:.1f}"
+        return "-" if value is None else f"{value:.2f}"
 
     print(
         COLUMNS.format(
@@ -36,6 +37,7 @@ def show(verdict: Verdict) -> None:
             verdict.lost,
             number(verdict.p99_before_ms),
             number(verdict.p99_during_ms),
+            number(verdict.p99_after_ms),
             number(verdict.recovery_seconds),
             "ok" if verdict.passed else "FAILED",
             verdict.words,
@@ -48,10 +50,10 @@ def head() -> None:
     """Prints the names of the columns."""
     print(
         COLUMNS.format(
-            "fault", "answered", "failed", "lost", "p99 before", "p99 during", "recovery", "verdict", "notes"
+            "fault", "answered", "failed", "lost", "p99 before", "during", "after", "recovery", "verdict", "notes"
         )
     )
-    print(COLUMNS.format("", "", "", "", "ms", "ms", "s", "", ""), flush=True)
+    print(COLUMNS.format("", "", "", "", "ms", "ms", "ms", "s", "", ""), flush=True)
 
 
 def total(verdicts: list[Verdict], skipped: int) -> int:

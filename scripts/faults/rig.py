@@ -78,8 +78,9 @@ class Rig:
         self.proxy: Process | None = None
         self._loads = 0
         first = free_port()
-        self._replicas = self._spawn("replicas", ["simulate", "--port", first, "--ttft", "0ms", "--itl", "0ms",
-                                                  "--tokens", "4", "--jitter", "0", "--model", "m"])
+        # Replicas that answer at once: what a client waits for is the proxy.
+        self._replicas = self._spawn("replicas", ["simulate", "--port", first, "--ttft", "0ms", "--prefill", "0us",
+                                                  "--itl", "0ms", "--tokens", "4", "--jitter", "0", "--model", "m"])
         self.upstream = f"http://127.0.0.1:{first}"
 
     def _spawn(self, name: str, arguments: list[str | int | Path], env: dict[str, str] | None = None) -> Process:
@@ -88,19 +89,27 @@ class Rig:
 
     def start(self) -> float:
         """Starts the proxy on fresh ports; the seconds until it was ready."""
+        begun = time.monotonic()
+        self.launch()
+        self.await_ready()
+        return time.monotonic() - begun
+
+    def launch(self) -> None:
+        """Starts the proxy on fresh ports and waits for nothing."""
         self.port, self.ops = free_port(), free_port()
         env = dict(self.environment)
         if self.library:
             env |= {"LD_PRELOAD": str(self.library), "STREAMGAUGE_FAULT": str(self.fault_file)}
-        begun = time.monotonic()
         self.proxy = self._spawn(
             "proxy",
             ["proxy", "--upstream", self.upstream, "--listen", f"127.0.0.1:{self.port}", "--ops-listen",
              f"127.0.0.1:{self.ops}", "--ledger", f"sqlite://{self.ledger}"],
             env,
         )
+
+    def await_ready(self) -> None:
+        """Waits until the proxy that was launched is ready."""
         wait_for("the proxy to be ready", PATIENCE_SECONDS, self._ready)
-        return time.monotonic() - begun
 
     def _ready(self) -> bool | None:
         assert self.proxy is not None

@@ -14,6 +14,7 @@ from report import Verdict, head, show, total
 from rig import Rig
 
 import ends
+import migration
 import storage
 from processes import ProcessDied, WaitedTooLong
 from storage import Pace, Skipped
@@ -86,6 +87,7 @@ def faults(quick: bool) -> Iterator[tuple[str, Callable[[Path, Path], Verdict]]]
     half = rate if quick else 500
     yield "terminated", on_disk(lambda rig: ends.terminated(rig, runs, half))
     yield "killed", on_disk(lambda rig: ends.killed(rig, runs, rate))
+    yield "migration", on_disk(lambda rig: migration.killed(rig, runs, 1_000 if quick else 200_000))
     yield "locked", on_disk(lambda rig: storage.locked(rig, Pace(rate, calm, minute)))
     yield "overflow", on_disk(lambda rig: storage.overflowing(rig, Pace(rate, calm, short)))
     yield "full", on_small_disk

@@ -38,7 +38,7 @@ class Skipped(Exception):
 
 
 def during(rig: Rig, name: str, pace: Pace, fault: Callable[[], contextlib.AbstractContextManager[None]]) -> Verdict:
-    """Load, then the same load with the fault, then what is in the ledger."""
+    """Load, the same load with the fault, the first load again, then what is in the ledger."""
     rig.start()
     with rig.load(pace.rate, pace.calm_seconds) as calm:
         pass
@@ -46,21 +46,27 @@ def during(rig: Rig, name: str, pace: Pace, fault: Callable[[], contextlib.Abstr
         time.sleep(pace.fault_seconds / 2)
         noticed = seen(rig)
     recovery = rig.caught_up(4 * RECOVERY_SECONDS)
+    with rig.load(pace.rate, pace.calm_seconds) as again:
+        pass
+    rig.caught_up(4 * RECOVERY_SECONDS)
     dropped = rig.metric("records_dropped_total")
     open_books = rig.metric("records_finished_total") - sum(
         rig.metric(name) for name in ("records_written_total", "record_queue_length", "records_dropped_total")
     )
     rig.terminate()
-    lost = len((calm.ids | hard.ids) - rig.rows())
+    loads = (calm, hard, again)
+    answered = calm.ids | hard.ids | again.ids
+    lost = len(answered - rig.rows())
     sound, without_row = rig.audit()
-    failed = calm.failed + hard.failed
+    failed = sum(load.failed for load in loads)
     return Verdict(
         name,
-        answered=len(calm.ids) + len(hard.ids),
+        answered=len(answered),
         failed=failed,
         lost=lost,
         p99_before_ms=calm.p99_ms,
         p99_during_ms=hard.p99_ms,
+        p99_after_ms=again.p99_ms,
         recovery_seconds=recovery,
         passed=failed == 0 and lost == 0 and dropped == 0 and sound and without_row == 0
         and recovery <= RECOVERY_SECONDS and noticed != "nothing",

@@ -13,7 +13,7 @@ use crate::dictionary::Entry;
 use crate::engine::{Fold, Mark, Store};
 use crate::error::AppendError;
 use crate::identifier::RowId;
-use crate::rollup::{Axes, Bucket, Cube, TIERS, TierStates, align_down, second_of};
+use crate::rollup::{Bucket, Cube, TIERS, TierStates, align_down, second_of};
 use crate::sheet::{Cells, Sheet};
 
 /// How long a bucket is left open after its end at most. A request is limited to an hour, so that later
@@ -119,9 +119,13 @@ impl Folding {
             .map(|(bucket, _)| *bucket)
             .collect();
         for bucket in piled {
-            let mut fold = Fold::default();
             let stored = store.sheets(bucket.slice()).await?;
-            merge(bucket.seconds, bucket, &stored, &mut fold)?;
+            let cells = sum_of(bucket, &stored)?;
+            let fold = Fold {
+                sheets: vec![cells.sheet(bucket)],
+                emptied: vec![bucket],
+                ..Fold::default()
+            };
             store.fold(&fold).await?;
             self.added.remove(&bucket);
         }
@@ -193,7 +197,7 @@ pub(crate) fn by_model(buckets: &mut BTreeMap<Bucket, Cells>) {
     let mut sums = Vec::new();
     for (bucket, cells) in buckets.iter().filter(|(bucket, _)| bucket.cube == Cube::Route) {
         let mut sum = Cells::new(Cube::Model);
-        sum.add_all(cells, Axes::by_model);
+        sum.absorb(cells, |axes| axes.by_model());
         let bucket = Bucket {
             cube: Cube::Model,
             ..*bucket
@@ -225,14 +229,23 @@ fn merge(
             sum.merge(part, first).ok_or(AppendError::Cell)?;
             continue;
         }
-        let mut cells = Cells::new(bucket.cube);
-        for (_, bytes) in group {
-            cells.merge(part, bytes).ok_or(AppendError::Cell)?;
-        }
-        let one = cells.sheet(part);
-        sum.merge(part, &one.bytes).ok_or(AppendError::Cell)?;
+        let cells = sum_of(part, group)?;
         fold.emptied.push(part);
-        fold.sheets.push(one);
+        fold.sheets.push(cells.sheet(part));
+        if sum.is_empty() {
+            sum = cells;
+        } else {
+            sum.absorb(&cells, |axes| axes);
+        }
     }
     Ok(sum)
+}
+
+/// The sum of stored sheets of one bucket.
+fn sum_of(bucket: Bucket, stored: &[(i64, Vec<u8>)]) -> Result<Cells, AppendError> {
+    let mut cells = Cells::new(bucket.cube);
+    for (_, bytes) in stored {
+        cells.merge(bucket, bytes).ok_or(AppendError::Cell)?;
+    }
+    Ok(cells)
 }

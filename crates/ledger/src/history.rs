@@ -13,7 +13,7 @@ use crate::engine::{Batch, Fold, Mark, Store};
 use crate::error::AppendError;
 use crate::fold::due_s;
 use crate::retention::Keep;
-use crate::rollup::{Axes, Bucket, Cube, TIERS, align_down, second_of};
+use crate::rollup::{Bucket, Cube, TIERS, align_down, second_of};
 use crate::sheet::{Cells, Sheet};
 
 /// Sheets, and rows, that are stored in one transaction.
@@ -174,7 +174,7 @@ impl Tower {
         if let Some(sums) = &mut self.sums {
             sums.advance(finest.bucket.at_s, sheets);
             if let Some(sum) = sums.floors.first_mut() {
-                sum.cells.add_all(&finest.cells, Axes::by_model);
+                sum.cells.absorb(&finest.cells, |axes| axes.by_model());
             }
         }
         self.close(0, second_s, sheets);
@@ -201,7 +201,7 @@ impl Tower {
             self.close(place + 1, bucket.at_s, sheets);
         }
         if let Some(above) = self.floors.get_mut(place + 1) {
-            above.cells.add_all(&cells, |axes| *axes);
+            above.cells.absorb(&cells, |axes| axes);
         }
     }
 

@@ -4,6 +4,8 @@
 //! the writer merges them now and then (`fold.rs`). One value for many cells is what makes both cheap: a
 //! year by model is a few hundred values, and a user's day is about twenty bytes.
 
+use std::collections::hash_map::Entry;
+
 use foldhash::HashMap;
 use record::UnixMillis;
 
@@ -68,23 +70,6 @@ impl Cells {
         }
     }
 
-    /// Adds other cells of the same kind, each to the one that `axes` names.
-    pub(crate) fn add_all(&mut self, others: &Self, axes: impl Fn(&Axes) -> Axes) {
-        match (self, others) {
-            (Self::Whole(cells), Self::Whole(others)) => {
-                for (of, cell) in others {
-                    cells.entry(axes(of)).or_default().merge(cell);
-                }
-            }
-            (Self::Counts(cells), Self::Counts(others)) => {
-                for (of, counts) in others {
-                    cells.entry(axes(of)).or_default().merge(counts);
-                }
-            }
-            _ => debug_assert!(false, "cells with distributions and cells without do not add up"),
-        }
-    }
-
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
@@ -127,7 +112,13 @@ impl Cells {
             match self {
                 Self::Whole(cells) => {
                     let cell = stored.cell(base)?;
-                    cells.entry(stored.axes).or_default().merge(&cell);
+                    match cells.entry(stored.axes) {
+                        Entry::Occupied(mut sum) => sum.get_mut().merge(&cell),
+                        // Moved, not copied: most sheets bring cells that were not there.
+                        Entry::Vacant(place) => {
+                            place.insert(cell);
+                        }
+                    }
                 }
                 Self::Counts(cells) => {
                     let counts = stored.counts(base)?;

@@ -58,6 +58,8 @@ impl Spread {
     /// first bucket stands in.
     pub(crate) fn of_gaps(mut sketch: &[u8], mean_us: u64, max_us: u64) -> Option<Self> {
         let mut spread = Self::default();
+        // At least two bytes a bucket.
+        spread.buckets.reserve(sketch.len() / 2);
         let mut bucket = 0_u16;
         while !sketch.is_empty() {
             bucket = bucket.checked_add(u16::try_from(varint::take(&mut sketch)?).ok()?)?;

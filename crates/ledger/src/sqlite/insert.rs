@@ -21,6 +21,13 @@ pub(super) struct Inserts {
     texts: [Arc<str>; ROWS.len()],
 }
 
+/// The rows of one statement, and its text.
+#[derive(Clone, Copy)]
+struct Chunk<'a> {
+    text: &'a Arc<str>,
+    entries: &'a [Entry<'a>],
+}
+
 /// The values of one statement.
 struct Arguments {
     arguments: SqliteArguments,
@@ -50,42 +57,45 @@ impl Inserts {
         }
     }
 
-    /// Inserts all records, in the open transaction.
+    /// Inserts all records, in the open transaction. While SQLite's thread takes one statement, the values of
+    /// the next are put together here.
     pub(super) async fn insert(
         &self,
         connection: &mut SqliteConnection,
         sequence: &mut Sequence,
         entries: &[Entry<'_>],
     ) -> Result<(), sqlx::Error> {
-        let mut rest = entries;
-        for (rows, text) in ROWS.into_iter().zip(&self.texts) {
-            while let Some((chunk, after)) = rest.split_at_checked(rows) {
-                rest = after;
-                self.chunk(connection, sequence, chunk, text).await?;
+        let mut chunks = self.chunks(entries);
+        let mut next = chunks.next().map(|chunk| chunk.bound(sequence)).transpose()?;
+        while let Some((chunk, arguments)) = next {
+            // The text is made of our own column names and question marks.
+            let insert = sqlx::query_with(AssertSqlSafe(Arc::clone(chunk.text)), arguments);
+            let bind = async { chunks.next().map(|chunk| chunk.bound(sequence)).transpose() };
+            // Polled in this order: the statement is on its way before the binding begins.
+            let (inserted, bound) = tokio::join!(biased; insert.execute(&mut *connection), bind);
+            match inserted {
+                Ok(_) => {}
+                // The statement alone is undone (SQLite's ABORT), the transaction goes on.
+                Err(error) if is_taken(&error) => {
+                    self.one_by_one(connection, sequence, chunk.entries).await?;
+                }
+                Err(error) => return Err(error),
             }
+            next = bound?;
         }
         Ok(())
     }
 
-    async fn chunk(
-        &self,
-        connection: &mut SqliteConnection,
-        sequence: &mut Sequence,
-        chunk: &[Entry<'_>],
-        text: &Arc<str>,
-    ) -> Result<(), sqlx::Error> {
-        let mut arguments = Arguments::with_capacity(chunk.len());
-        for Entry { record, ids } in chunk {
-            columns::bind(&mut arguments, sequence.id(record), record, ids);
-        }
-        // The text is made of our own column names and question marks.
-        let insert = sqlx::query_with(AssertSqlSafe(Arc::clone(text)), arguments.into_inner()?);
-        match insert.execute(&mut *connection).await {
-            Ok(_) => Ok(()),
-            // The statement alone is undone (SQLite's ABORT), the transaction goes on.
-            Err(error) if is_taken(&error) => self.one_by_one(connection, sequence, chunk).await,
-            Err(error) => Err(error),
-        }
+    /// Cuts a batch into statements, largest first.
+    fn chunks<'a>(&'a self, entries: &'a [Entry<'a>]) -> impl Iterator<Item = Chunk<'a>> {
+        let mut rest = entries;
+        std::iter::from_fn(move || {
+            let mut sizes = ROWS.into_iter().zip(&self.texts);
+            let (text, (entries, after)) =
+                sizes.find_map(|(rows, text)| Some((text, rest.split_at_checked(rows)?)))?;
+            rest = after;
+            Some(Chunk { text, entries })
+        })
     }
 
     /// The sequence wraps after 65,536 requests, so a long request may meet the id of a short one that began
@@ -107,6 +117,19 @@ impl Inserts {
                 .await?;
         }
         Ok(())
+    }
+}
+
+// === impl Chunk ===
+
+impl Chunk<'_> {
+    /// Itself with its values.
+    fn bound(self, sequence: &mut Sequence) -> Result<(Self, SqliteArguments), sqlx::Error> {
+        let mut arguments = Arguments::with_capacity(self.entries.len());
+        for Entry { record, ids } in self.entries {
+            columns::bind(&mut arguments, sequence.id(record), record, ids);
+        }
+        Ok((self, arguments.into_inner()?))
     }
 }
 

@@ -115,7 +115,7 @@ CREATE TABLE sheet (
     cells    BYTEA    NOT NULL,
     PRIMARY KEY (seconds, cube, at_s, instance, batch)
 ) WITH (
-    -- The sheets of the present minute are written ten times a second and merged every few seconds.
+    -- The sheets of the present minute are written with each batch and merged every few seconds.
     autovacuum_vacuum_scale_factor = 0.02
 );
 -- Varints do not get smaller by packing them again.
