@@ -36,27 +36,30 @@ impl Routed {
         &self.request
     }
 
-    /// Reads the prompt in the body: its hashes when `balancer` wants them, else its length. A body that is
-    /// not JSON counts with its length.
-    pub(crate) fn read(&mut self, facts: Option<&RequestFacts>, body: &[u8], balancer: &Balancer) {
+    /// Reads the prompt in the body: its hashes when `balancer` wants them, else its length. A body without a
+    /// prompt counts with its length. `model` is what the replica is asked for: an alias shares the caches of
+    /// the model behind it.
+    pub(crate) fn read(
+        &mut self,
+        facts: &RequestFacts,
+        body: &[u8],
+        model: Option<&str>,
+        balancer: &Balancer,
+    ) {
         let part = |range: Option<&std::ops::Range<usize>>| {
             range
                 .and_then(|range| body.get(range.clone()))
                 .unwrap_or_default()
         };
-        let prompt = facts.and_then(|facts| facts.prompt.as_ref());
-        let model = facts.and_then(|facts| facts.model.as_deref()).unwrap_or_default();
-        self.request.model = name_hash(model.as_bytes());
-        self.request.prompt = match (facts, prompt) {
-            (Some(facts), Some(_)) if balancer.wants_blocks() => {
-                // The chat template puts tools in front of the messages.
-                let before = [part(facts.cache_salt.as_ref()), part(facts.tools.as_ref())];
-                ChainHasher::whole(self.request.model, &before, part(prompt))
-            }
-            _ => {
-                let len = prompt.map_or(body.len(), std::ops::Range::len);
-                Prompt::unread(u64::try_from(len).unwrap_or(u64::MAX))
-            }
+        let prompt = facts.prompt.as_ref();
+        self.request.model = name_hash(model.unwrap_or_default().as_bytes());
+        self.request.prompt = if prompt.is_some() && balancer.wants_blocks() {
+            // The chat template puts tools in front of the messages.
+            let before = [part(facts.cache_salt.as_ref()), part(facts.tools.as_ref())];
+            ChainHasher::whole(self.request.model, &before, part(prompt))
+        } else {
+            let len = prompt.map_or(body.len(), std::ops::Range::len);
+            Prompt::unread(u64::try_from(len).unwrap_or(u64::MAX))
         };
     }
 

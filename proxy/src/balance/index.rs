@@ -83,21 +83,41 @@ impl PrefixIndex {
     }
 
     /// For each slot of `among`, how many leading blocks of the chain its replica holds.
+    ///
+    /// Whoever holds a block holds those before it, so the holders only become fewer along the chain: each
+    /// place where some of them end is found by halving, and most chains have one or two such places. A chain
+    /// that nobody holds costs one look.
     pub(crate) fn matches(&self, blocks: &[u64], among: Mask) -> Matches {
         let mut matches = Matches { blocks: [0; SLOTS] };
-        let mut holders = among;
-        for (nth, block) in blocks.iter().enumerate() {
-            if holders.is_empty() {
-                return matches;
-            }
-            let left = holders.without(self.holders(*block, holders));
-            if !left.is_empty() {
-                matches.note(left, nth);
-                holders = holders.without(left);
-            }
+        let (Some(first), Some(last)) = (blocks.first(), blocks.len().checked_sub(1)) else {
+            return matches;
+        };
+        let begun = self.holders(*first, among);
+        if begun.is_empty() {
+            return matches;
         }
-        matches.note(holders, blocks.len());
+        let ended = blocks
+            .get(last)
+            .map_or(begun, |block| self.holders(*block, begun));
+        matches.note(ended, blocks.len());
+        self.narrow(blocks, (0, begun), (last, ended), &mut matches);
         matches
+    }
+
+    /// Finds where those end who hold the block at one place and not the block at a later one.
+    fn narrow(&self, blocks: &[u64], from: (usize, Mask), to: (usize, Mask), matches: &mut Matches) {
+        let leaving = from.1.without(to.1);
+        if leaving.is_empty() {
+            return;
+        }
+        let middle = usize::midpoint(from.0, to.0);
+        let Some(block) = blocks.get(middle).filter(|_| middle > from.0) else {
+            matches.note(leaving, to.0);
+            return;
+        };
+        let middle = (middle, self.holders(*block, leaving).or(to.1));
+        self.narrow(blocks, from, middle, matches);
+        self.narrow(blocks, middle, to, matches);
     }
 
     /// A replica has computed these blocks. The chain is whole: a holder of a block holds those before it.

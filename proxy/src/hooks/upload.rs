@@ -130,7 +130,8 @@ pub(crate) fn look(
                 Some(UsageMode::Passthrough) | None => None,
             };
             let mut splices: Vec<_> = rename
-                .and_then(|real| facts.model_splice(&real))
+                .as_deref()
+                .and_then(|real| facts.model_splice(real))
                 .into_iter()
                 .collect();
             if let Some(wanted) = wanted
@@ -148,7 +149,8 @@ pub(crate) fn look(
             shared.identifier.load().body(&mut ctx.tracked.identity, wish);
             if let Some(pool) = &ctx.pool {
                 let routed = &mut ctx.tracked.routed;
-                routed.read(Some(&facts), &body, pool.balancer());
+                let model = rename.as_deref().or(facts.model.as_deref());
+                routed.read(&facts, &body, model, pool.balancer());
                 routed.belongs_to(ctx.tracked.identity.session.as_deref().map(str::as_bytes));
             }
             if !splices.is_empty() {

@@ -151,6 +151,25 @@ async fn an_alias_changes_the_name_and_no_other_byte() {
 }
 
 #[tokio::test]
+async fn an_alias_finds_what_is_cached_under_the_models_own_name() {
+    let replica = replica(&["llama"]).await;
+    let file = File::new(&format!(
+        "pools: [{{replicas: ['{}'], aliases: {{gpt: llama}}}}]\n",
+        replica.url()
+    ));
+    let up = file.up().await;
+    told(&up, 2).await;
+    let text = "a long beginning that both share. ".repeat(100);
+    for (id, model, matched) in [("own", "llama", 0), ("alias", "gpt", 3)] {
+        let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+        assert_eq!(post(&up, id, &body).await.status, 200);
+        let record = record(&up, id).await;
+        assert_eq!(record["matched_blocks"], json!(matched), "{record}");
+    }
+    assert!(up.stop().await.success());
+}
+
+#[tokio::test]
 async fn a_replica_that_is_drained_gets_nothing_new_and_keeps_what_it_has() {
     let (first, second) = (slow().await, slow().await);
     let text = |drained: [bool; 2]| {
