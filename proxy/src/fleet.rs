@@ -17,6 +17,7 @@ mod found;
 mod models;
 mod places;
 mod pool;
+mod turnover;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

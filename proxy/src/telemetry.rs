@@ -14,6 +14,7 @@ mod latency;
 mod maker;
 mod pipeline;
 mod reloads;
+mod routing;
 mod tokens;
 mod traffic;
 
@@ -34,6 +35,7 @@ use fleet::FleetGauges;
 use goals::GoalCounts;
 use latency::Latency;
 use maker::Maker;
+use routing::RoutingCounts;
 use tokens::TokenCounts;
 
 /// Everything that this process counts.
@@ -44,6 +46,7 @@ pub(crate) struct Telemetry {
     latency: Latency,
     tokens: TokenCounts,
     goals: GoalCounts,
+    routing: RoutingCounts,
     pub(crate) traffic: Traffic,
     pub(crate) fleet: FleetGauges,
     pub(crate) pipeline: Pipeline,
@@ -69,6 +72,7 @@ impl Telemetry {
             latency: Latency::new(make),
             tokens: TokenCounts::new(make),
             goals: GoalCounts::new(make),
+            routing: RoutingCounts::new(make),
             traffic: Traffic::new(make),
             fleet: FleetGauges::new(make),
             pipeline: Pipeline::new(make),
@@ -90,6 +94,7 @@ impl Telemetry {
         self.latency.observe(record, &model);
         self.tokens.observe(record, &model);
         self.goals.observe(verdict);
+        self.routing.observe(record);
     }
 
     /// The live counter of token events for a model; resolved once a stream.

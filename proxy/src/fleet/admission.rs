@@ -54,6 +54,12 @@ impl Pool {
         self.kept.places.waiting()
     }
 
+    /// In how many seconds somebody who is sent away should come back; `spread`, between 0 and 999, parts
+    /// those who are sent away together.
+    pub(crate) fn wait_s(&self, spread: u64, now: Instant) -> u64 {
+        self.kept.places.wait_s(spread, now)
+    }
+
     /// Requests that are with its replicas.
     #[cfg(test)]
     pub(crate) fn in_flight(&self) -> u64 {

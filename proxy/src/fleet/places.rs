@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
 
+use super::turnover::Turnover;
+use crate::clock;
 use crate::replicas::{Replica, Standing};
 use crate::room::{Full, Place, Room};
 
@@ -20,6 +22,7 @@ pub(crate) struct Places {
     in_flight: AtomicU64,
     in_flight_max: AtomicU64,
     room: Arc<Room<WithReplica>>,
+    turnover: Turnover,
 }
 
 /// A request that is with a replica; dropped exactly once, however the request ends.
@@ -41,6 +44,7 @@ impl Places {
             in_flight: AtomicU64::new(0),
             in_flight_max: AtomicU64::new(UNLIMITED),
             room: Arc::new(Room::new(0)),
+            turnover: Turnover::new(),
         }
     }
 
@@ -60,6 +64,11 @@ impl Places {
     /// Requests that wait.
     pub(crate) fn waiting(&self) -> usize {
         self.room.waiting()
+    }
+
+    /// In how many seconds somebody who is sent away should come back; `spread` as in [`Turnover::wait_s`].
+    pub(crate) fn wait_s(&self, spread: u64, now: Instant) -> u64 {
+        self.turnover.wait_s(self.waiting(), spread, now)
     }
 
     /// Takes a place at a replica; `None` when the pool or the replica is full, or the replica takes nothing.
@@ -152,8 +161,11 @@ impl Drop for WithReplica {
         }
         self.replica.count_out();
         self.places.in_flight.fetch_sub(1, SeqCst);
-        if self.offers && self.places.waiting() > 0 {
-            self.places.fill(&self.replica, false);
+        if self.offers {
+            self.places.turnover.freed(clock::now());
+            if self.places.waiting() > 0 {
+                self.places.fill(&self.replica, false);
+            }
         }
     }
 }

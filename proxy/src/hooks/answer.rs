@@ -22,7 +22,7 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     pub(crate) end: End,
     /// Seconds after which another try is sensible.
-    pub(crate) retry_after: Option<u32>,
+    pub(crate) retry_after: Option<u64>,
     pub(crate) allow: Option<&'static str>,
     /// The field of the request that is at fault, and OpenAI's word for the fault.
     pub(crate) fault: Option<(&'static str, &'static str)>,
@@ -98,42 +98,45 @@ impl Refusal {
         }
     }
 
-    /// Every replica stayed full for as long as a request may wait.
-    pub(crate) fn waited(span: Duration) -> Self {
+    /// Every replica stayed full for as long as a request may wait. As below, `wait_s` is when to come back.
+    pub(crate) fn waited(span: Duration, wait_s: u64) -> Self {
         let span = record::units::format_duration(span);
         Self {
             end: End::Rejected,
-            retry_after: Some(1),
+            retry_after: Some(wait_s),
             ..Self::faulty(
                 503,
                 "overloaded_error",
-                format!("every replica was busy for {span}; try again in a second"),
+                format!("every replica was busy for {span}; try again in {wait_s} s"),
             )
         }
     }
 
     /// The room for waiting requests is full.
-    pub(crate) fn room_full() -> Self {
+    pub(crate) fn room_full(wait_s: u64) -> Self {
         Self {
             end: End::Rejected,
-            retry_after: Some(1),
+            retry_after: Some(wait_s),
             ..Self::faulty(
                 503,
                 "overloaded_error",
-                "every replica is busy and too many requests wait already; try again in a second",
+                format!("every replica is busy and too many requests wait already; try again in {wait_s} s"),
             )
         }
     }
 
     /// The room is full, and this key has more requests in it than the others.
-    pub(crate) fn too_many_waiting() -> Self {
+    pub(crate) fn too_many_waiting(wait_s: u64) -> Self {
         Self {
             end: End::Rejected,
-            retry_after: Some(1),
+            retry_after: Some(wait_s),
             ..Self::faulty(
                 429,
                 "rate_limit_error",
-                "every replica is busy and too many requests of this key wait already; try again in a second",
+                format!(
+                    "every replica is busy and too many requests of this key wait already; \
+                     try again in {wait_s} s"
+                ),
             )
         }
     }

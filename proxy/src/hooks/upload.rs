@@ -123,12 +123,10 @@ pub(crate) fn look(
                     return Err(refusal);
                 }
             };
-            let usage = ctx.pool.as_ref().map(|pool| pool.settings.usage);
-            let wanted = match usage {
-                Some(UsageMode::Inject) => Some(UsageWanted::AtEnd),
-                Some(UsageMode::Continuous) => Some(UsageWanted::Running),
-                Some(UsageMode::Passthrough) | None => None,
-            };
+            let wanted = ctx
+                .pool
+                .as_ref()
+                .and_then(|pool| usage_wanted(pool.settings.usage));
             let mut splices: Vec<_> = rename
                 .as_deref()
                 .and_then(|real| facts.model_splice(real))
@@ -166,6 +164,15 @@ pub(crate) fn look(
             serve(ctx, fleet, None).map(drop)
         }
         Err(refused) => Err(Refusal::faulty(400, "invalid_request_error", refused.to_string())),
+    }
+}
+
+/// What is asked for on behalf of clients.
+const fn usage_wanted(mode: UsageMode) -> Option<UsageWanted> {
+    match mode {
+        UsageMode::Inject => Some(UsageWanted::AtEnd),
+        UsageMode::Continuous => Some(UsageWanted::Running),
+        UsageMode::Passthrough => None,
     }
 }
 

@@ -40,7 +40,7 @@ impl Hooks {
         }
         let mut place = match pool.join(key(session.req_header())) {
             Ok(place) => place,
-            Err(full) => return Err(self.leave(ctx, pool, "full", refusal(full))),
+            Err(full) => return Err(self.leave(ctx, pool, "full", refusal(full, wait_s(pool)))),
         };
         if let Some(with) = pool.admit(&mut ctx.tracked.routed, &ctx.tried, clock::now()) {
             return Ok(with);
@@ -59,7 +59,11 @@ impl Hooks {
             }
             () = tokio::time::sleep(limit) => {
                 let away = !pool.has_other(&[]);
-                let refusal = if away { Refusal::no_replica() } else { Refusal::waited(limit) };
+                let refusal = if away {
+                    Refusal::no_replica()
+                } else {
+                    Refusal::waited(limit, wait_s(pool))
+                };
                 return Err(self.leave(ctx, pool, "timeout", refusal));
             }
         };
@@ -69,7 +73,7 @@ impl Hooks {
                 self.count_left(pool, "served");
                 Ok(with)
             }
-            Called::Out => Err(self.leave(ctx, pool, "displaced", refusal(Full::Key))),
+            Called::Out => Err(self.leave(ctx, pool, "displaced", refusal(Full::Key, wait_s(pool)))),
         }
     }
 
@@ -101,11 +105,17 @@ impl Ctx {
     }
 }
 
-fn refusal(full: Full) -> Refusal {
+fn refusal(full: Full, wait_s: u64) -> Refusal {
     match full {
-        Full::Key => Refusal::too_many_waiting(),
-        Full::Pool => Refusal::room_full(),
+        Full::Key => Refusal::too_many_waiting(wait_s),
+        Full::Pool => Refusal::room_full(wait_s),
     }
+}
+
+/// In how many seconds the client should come back.
+fn wait_s(pool: &Pool) -> u64 {
+    let now = clock::now();
+    pool.wait_s(TURNS.hash_one(now) % 1_000, now)
 }
 
 /// Whose request this is, as far as turns are concerned: its key, or nobody's in particular.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use prometheus::TextEncoder;
 use record::{
-    Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, Outcome, Routing, Shape, Sketch,
-    Times, Tokens, UnixMillis, Usage, UsageSource,
+    Attempts, Dialect, Endpoint, Engine, FinishReason, Flags, Identity, Outcome, Policy, Routing, Shape,
+    Sketch, Times, Tokens, UnixMillis, Usage, UsageSource,
 };
 
 use super::*;
@@ -120,6 +120,42 @@ fn estimates_never_enter_exact_counters() {
         !text(&telemetry).contains("streamgauge_generation_tokens_total{"),
         "no exact count, no counter"
     );
+}
+
+#[test]
+fn choices_are_counted_with_their_reason_and_what_was_believed() {
+    let telemetry = Telemetry::new(["0"; 3]);
+    let mut hit = record("m", Outcome::Success);
+    hit.routing = Routing {
+        policy: Some(Policy::Prefix),
+        prefix_blocks: Some(5),
+        matched_blocks: Some(3),
+        predicted_cached: Some(Tokens(700)),
+    };
+    hit.usage.cached = Some(Tokens(640));
+    telemetry.observe(&hit, Verdict::default());
+    let mut miss = hit.clone();
+    miss.routing.matched_blocks = Some(0);
+    miss.usage.cached = None;
+    telemetry.observe(&miss, Verdict::default());
+    let text = text(&telemetry);
+    for (name, value) in [
+        (
+            r#"choices_total{policy="prefix",pool="default",reason="cached"}"#,
+            1,
+        ),
+        (
+            r#"choices_total{policy="prefix",pool="default",reason="least_work"}"#,
+            1,
+        ),
+        (r#"prompt_blocks_total{held="true",pool="default"}"#, 3),
+        (r#"prompt_blocks_total{held="false",pool="default"}"#, 7),
+        (r#"cached_tokens_total{pool="default",word="predicted"}"#, 700),
+        (r#"cached_tokens_total{pool="default",word="reported"}"#, 640),
+    ] {
+        let line = format!("streamgauge_routing_{name} {value}\n");
+        assert!(text.contains(&line), "{line} in {text}");
+    }
 }
 
 #[test]
