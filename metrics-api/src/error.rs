@@ -27,6 +27,9 @@ pub(crate) enum ApiError {
     /// The ledger took too long: a shorter window or fewer groups will do.
     #[error("the ledger did not answer in time; ask for a shorter window")]
     TooSlow,
+    /// The server of the ledger's database is not there at present. The cause is for the log.
+    #[error("the database of the ledger cannot be reached; it is asked again with the next request")]
+    Unavailable(#[source] ledger::QueryError),
     /// Something failed on our side. The text is for the log.
     #[error("the ledger could not be read")]
     Internal(#[source] ledger::QueryError),
@@ -43,7 +46,7 @@ pub(crate) struct ErrorEnvelope {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorBody {
     /// A word for programs: `bad_parameter`, `not_found`, `method_not_allowed`, `unauthorized`, `too_slow`,
-    /// `internal`.
+    /// `unavailable`, `internal`.
     pub(crate) code: &'static str,
     /// A sentence for people.
     pub(crate) message: String,
@@ -60,6 +63,7 @@ impl ApiError {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::TooSlow => (StatusCode::SERVICE_UNAVAILABLE, "too_slow"),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -70,6 +74,9 @@ impl IntoResponse for ApiError {
         let (status, code) = self.class();
         if let Self::Internal(source) = &self {
             tracing::error!(error = error_chain(source), "a query failed");
+        }
+        if let Self::Unavailable(source) = &self {
+            tracing::warn!(error = error_chain(source), "the ledger cannot be reached");
         }
         let message = match &self {
             Self::Internal(_) => "something failed on the server; its log says what".to_owned(),
@@ -87,6 +94,9 @@ impl IntoResponse for ApiError {
             // Browsers cannot send a Bearer token by themselves, but they ask for a Basic password.
             headers.append(header::WWW_AUTHENTICATE, BEARER_CHALLENGE);
             headers.append(header::WWW_AUTHENTICATE, BASIC_CHALLENGE);
+        }
+        if matches!(self, Self::Unavailable(_)) {
+            headers.insert(header::RETRY_AFTER, AGAIN_S);
         }
         if matches!(self, Self::MethodNotAllowed) {
             headers.insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
@@ -106,10 +116,14 @@ impl From<ledger::QueryError> for ApiError {
                     .to_owned(),
             ),
             ledger::QueryError::TooSlow(_) => Self::TooSlow,
+            passing if passing.is_passing() => Self::Unavailable(passing),
             other => Self::Internal(other),
         }
     }
 }
+
+/// When to ask again while the database is away, in seconds: servers restart in a few of them.
+const AGAIN_S: header::HeaderValue = header::HeaderValue::from_static("5");
 
 const BEARER_CHALLENGE: header::HeaderValue = header::HeaderValue::from_static("Bearer");
 const BASIC_CHALLENGE: header::HeaderValue =

@@ -212,6 +212,17 @@ impl OpenError {
     }
 }
 
+// === impl QueryError ===
+
+impl QueryError {
+    /// Whether the same question may be answered later without anybody changing anything: the server of the
+    /// database starts, restarts or is cut off.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Database(source) if postgres::is_passing(source))
+    }
+}
+
 // === impl AppendError ===
 
 impl AppendError {

@@ -353,7 +353,7 @@ export interface components {
         readonly ErrorBody: {
             /**
              * @description A word for programs: `bad_parameter`, `not_found`, `method_not_allowed`, `unauthorized`, `too_slow`,
-             *     `internal`.
+             *     `unavailable`, `internal`.
              */
             readonly code: string;
             /** @description A sentence for people. */

@@ -52,3 +52,15 @@ async fn a_ledger_that_is_none_is_told_and_its_cause_is_not() {
     assert_eq!(service.get("/readyz").await.status, 503);
     assert_eq!(service.get("/healthz").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_database_that_is_away_is_asked_again_later() {
+    // Nobody listens there.
+    let away = "postgres://gauge@127.0.0.1:1/gauge";
+    let service = Service::with(|settings| away.clone_into(&mut settings.ledger));
+    let answer = service.get("/api/v1/summary").await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "5"));
+    assert_eq!(answer.json()["error"]["code"], "unavailable");
+    assert!(!answer.text.contains("127.0.0.1"), "{}", answer.text);
+    assert_eq!(service.get("/healthz").await.status, 200);
+}
