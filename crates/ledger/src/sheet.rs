@@ -121,8 +121,7 @@ impl Cells {
                     }
                 }
                 Self::Counts(cells) => {
-                    let counts = stored.counts(base)?;
-                    cells.entry(stored.axes).or_default().merge(&counts);
+                    stored.add_counts(base, cells.entry(stored.axes).or_default())?;
                 }
             }
         }
@@ -198,9 +197,9 @@ impl Stored<'_> {
         Cell::decode_some(base, self.bytes, wanted)
     }
 
-    /// The counts of any cell.
-    pub(crate) fn counts(&self, base: UnixMillis) -> Option<Counts> {
-        Counts::decode(base, &mut { self.bytes })
+    /// Adds the counts of any cell to a sum.
+    pub(crate) fn add_counts(&self, base: UnixMillis, sum: &mut Counts) -> Option<()> {
+        sum.add_stored(base, &mut { self.bytes })
     }
 }
 

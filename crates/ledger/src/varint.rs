@@ -14,7 +14,19 @@ pub(crate) fn put(bytes: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Takes a number off the front; `None` when the bytes end early or hold more than 64 bits.
+#[inline]
 pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
+    match bytes.split_first() {
+        // Most stored numbers are small.
+        Some((byte, rest)) if byte & 0x80 == 0 => {
+            *bytes = rest;
+            Some(u64::from(*byte))
+        }
+        _ => take_long(bytes),
+    }
+}
+
+fn take_long(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = bytes.split_first()?;
@@ -76,6 +88,22 @@ mod tests {
             assert_eq!(take(&mut rest), Some(number));
         }
         assert!(rest.is_empty(), "nothing is left over");
+    }
+
+    #[test]
+    fn numbers_of_each_length_end_where_they_end() {
+        for shift in 0..64 {
+            for number in [(1_u64 << shift) - 1, 1 << shift, (1 << shift) | 0x15] {
+                for behind in [&[][..], &[0xff; 9], &[0; 9]] {
+                    let mut bytes = Vec::new();
+                    put(&mut bytes, number);
+                    bytes.extend_from_slice(behind);
+                    let mut rest = bytes.as_slice();
+                    assert_eq!(take(&mut rest), Some(number), "before {behind:?}");
+                    assert_eq!(rest, behind, "behind {number}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -186,13 +186,17 @@ impl Counts {
 
     /// Reads what [`Self::encode`] wrote off the front; `None` when it is something else.
     pub(crate) fn decode(base: UnixMillis, bytes: &mut &[u8]) -> Option<Self> {
+        let mut counts = Self::default();
+        counts.add_stored(base, bytes)?;
+        Some(counts)
+    }
+
+    /// Adds what [`Self::encode`] wrote off the front, field by field: a year of users is millions of cells.
+    /// `None` when it is something else; what was read before stays added.
+    pub(crate) fn add_stored(&mut self, base: UnixMillis, bytes: &mut &[u8]) -> Option<()> {
         let requests = varint::take(bytes)?;
         let [bits, ..] = *varint::take_slice(bytes, 1)? else {
             return None;
-        };
-        let mut counts = Self {
-            requests,
-            ..Self::default()
         };
         let unless_all = |bit: u8, bytes: &mut &[u8]| {
             if bits & bit == 0 {
@@ -201,41 +205,43 @@ impl Counts {
                 Some(requests)
             }
         };
-        counts.streams = unless_all(ALL_STREAMS, bytes)?;
+        add(&mut self.requests, requests)?;
+        add(&mut self.streams, unless_all(ALL_STREAMS, bytes)?)?;
         if bits & ALL_SUCCESS == 0 {
             for _ in 0..varint::take(bytes)? {
                 let code = usize::try_from(varint::take(bytes)?).ok()?;
-                *counts.outcomes.get_mut(code)? = varint::take(bytes)?;
+                add(self.outcomes.get_mut(code)?, varint::take(bytes)?)?;
             }
         } else {
-            counts.outcomes[0] = requests;
+            add(&mut self.outcomes[0], requests)?;
         }
-        counts.reported = unless_all(ALL_REPORTED, bytes)?;
-        counts.good = unless_all(ALL_GOOD, bytes)?;
-        counts.eligible = unless_all(ALL_GOOD, bytes)?;
+        add(&mut self.reported, unless_all(ALL_REPORTED, bytes)?)?;
+        add(&mut self.good, unless_all(ALL_GOOD, bytes)?)?;
+        add(&mut self.eligible, unless_all(ALL_GOOD, bytes)?)?;
         for (coverage, bit) in [
-            &mut counts.prompt,
-            &mut counts.completion,
-            &mut counts.cached,
-            &mut counts.reasoning,
+            &mut self.prompt,
+            &mut self.completion,
+            &mut self.cached,
+            &mut self.reasoning,
         ]
         .into_iter()
         .zip(ALL_COVERED)
         {
-            coverage.requests = unless_all(bit, bytes)?;
-            if coverage.requests > 0 {
-                coverage.sum = varint::take(bytes)?;
+            let covered = unless_all(bit, bytes)?;
+            if covered > 0 {
+                add(&mut coverage.requests, covered)?;
+                coverage.sum = coverage.sum.saturating_add(varint::take(bytes)?);
             }
         }
         if requests > 0 {
             let first_at = base.0.checked_add(varint::take_signed(bytes)?)?;
             let last_at = first_at.checked_add(varint::take_signed(bytes)?)?;
-            counts.span = Some(Span {
+            self.widen(Span {
                 first_at: UnixMillis(first_at),
                 last_at: UnixMillis(last_at),
             });
         }
-        Some(counts)
+        Some(())
     }
 
     fn widen(&mut self, other: Span) {
@@ -243,6 +249,12 @@ impl Counts {
         span.first_at = span.first_at.min(other.first_at);
         span.last_at = span.last_at.max(other.last_at);
     }
+}
+
+/// Adds what was stored; `None` when no ledger holds so much.
+fn add(sum: &mut u64, more: u64) -> Option<()> {
+    *sum = sum.checked_add(more)?;
+    Some(())
 }
 
 // === impl Coverage ===

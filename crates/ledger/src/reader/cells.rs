@@ -95,15 +95,11 @@ fn add_sheet(
             cell.merge(&stored.cell_with(base, grouping.wanted)?);
             continue;
         }
-        let counts = stored.counts(base)?;
-        match &mut run {
-            Some((of, sum)) if *of == value => sum.merge(&counts),
-            _ => {
-                if let Some((of, sum)) = run.replace((value, counts)) {
-                    gathered.cell(of, moment).counts.merge(&sum);
-                }
-            }
+        if let Some((of, sum)) = run.take_if(|(of, _)| *of != value) {
+            gathered.cell(of, moment).counts.merge(&sum);
         }
+        let (_, sum) = run.get_or_insert((value, Counts::default()));
+        stored.add_counts(base, sum)?;
     }
     if let Some((of, sum)) = run {
         gathered.cell(of, moment).counts.merge(&sum);
