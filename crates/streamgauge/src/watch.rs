@@ -61,7 +61,7 @@ impl Watched {
         let looking = move || {
             loop {
                 thread::park_timeout(EVERY);
-                if self.has_changed() {
+                if takes_hangups(&status()) && self.has_changed() {
                     tracing::info!("{path} has changed");
                     if let Err(error) = kill_process(getpid(), Signal::HUP) {
                         tracing::error!("cannot ask for the configuration to be read again: {error}");
@@ -77,9 +77,34 @@ impl Watched {
     }
 }
 
+/// Whether the process that has this `/proc/PID/status` acts on SIGHUP. Before it does, the signal would end
+/// it.
+fn takes_hangups(status: &str) -> bool {
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is signal 1.
+    caught.is_some_and(|mask| mask & 1 == 1)
+}
+
+fn status() -> String {
+    std::fs::read_to_string("/proc/self/status").unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_does_not_take_the_signal_is_not_signalled() {
+        assert!(!takes_hangups(&status()), "this one does not");
+        for (status, takes) in [
+            ("Name:\tx\nSigCgt:\t0000000180014a03\n", true),
+            ("SigIgn:\t0000000000000001\nSigCgt:\t0000000180014a02\n", false),
+            ("", false),
+        ] {
+            assert_eq!(takes_hangups(status), takes, "{status}");
+        }
+    }
 
     #[test]
     fn a_change_counts_once_when_it_has_settled() {
