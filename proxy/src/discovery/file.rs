@@ -15,6 +15,8 @@ pub(super) struct ReplicaFile<'a> {
     taken: Option<String>,
     /// The text at the last look.
     seen: Option<String>,
+    /// What is wrong with the text that was acted on last.
+    complaint: Option<String>,
 }
 
 // === impl ReplicaFile ===
@@ -26,6 +28,7 @@ impl<'a> ReplicaFile<'a> {
             read,
             taken: None,
             seen: None,
+            complaint: None,
         }
     }
 
@@ -36,7 +39,7 @@ impl<'a> ReplicaFile<'a> {
             .await
             .map_err(|error| format!("it cannot be read: {error}"))?;
         if self.taken.as_ref() == Some(&text) {
-            return Ok(Look::Unchanged);
+            return self.complaint.clone().map_or(Ok(Look::Unchanged), Err);
         }
         if self.taken.is_some() && self.seen.as_ref() != Some(&text) {
             self.seen = Some(text);
@@ -44,13 +47,12 @@ impl<'a> ReplicaFile<'a> {
         }
         let replicas = (self.read)(&self.settings.path, &text);
         self.taken = Some(text);
-        match replicas {
-            Ok(replicas) => Ok(Look::Found {
-                replicas,
-                refused: Vec::new(),
-            }),
-            Err(complaints) => Err(complaints.join("; ")),
-        }
+        let replicas = replicas.map_err(|complaints| complaints.join("; "));
+        self.complaint = replicas.as_ref().err().cloned();
+        Ok(Look::Found {
+            replicas: replicas?,
+            refused: Vec::new(),
+        })
     }
 }
 
@@ -110,7 +112,15 @@ mod tests {
         std::fs::write(&settings.path, "broken").unwrap();
         assert_eq!(urls(&mut file).await, None);
         assert_eq!(file.look().await.unwrap_err(), "line 1; line 2");
-        assert_eq!(urls(&mut file).await, None, "complained of once");
+        assert_eq!(
+            file.look().await.unwrap_err(),
+            "line 1; line 2",
+            "it is broken still"
+        );
+        std::fs::write(&settings.path, "e").unwrap();
+        assert_eq!(urls(&mut file).await, None);
+        assert_eq!(urls(&mut file).await.unwrap(), ["e"]);
+        assert_eq!(urls(&mut file).await, None);
     }
 
     #[tokio::test]

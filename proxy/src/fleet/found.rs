@@ -19,14 +19,18 @@ pub(super) struct Found {
 // === impl Found ===
 
 impl Found {
-    /// Those whose source is still configured.
+    /// Those whose source is still configured. One that is configured otherwise has what it had until it is
+    /// looked at: a change of its settings must not leave a pool without replicas.
     pub(super) fn still_wanted(found: &[Self], settings: &[PoolSettings]) -> Vec<Self> {
-        let wanted = |found: &&Self| {
-            settings
-                .iter()
-                .any(|pool| pool.name == found.pool && pool.discover.contains(&found.source))
+        let wanted = |found: &Self| {
+            let pool = settings.iter().find(|pool| pool.name == found.pool)?;
+            let same = |source: &&Discover| source.kind() == found.source.kind();
+            Some(Self {
+                source: pool.discover.iter().find(same)?.clone(),
+                ..found.clone()
+            })
         };
-        found.iter().filter(wanted).cloned().collect()
+        found.iter().filter_map(wanted).collect()
     }
 
     /// The settings of a pool with what was found for it. Who is configured, or found first, stays as it is.
@@ -78,6 +82,10 @@ impl Fleet {
             found,
             leaving,
         } = &mut *self.changing.lock();
+        let is_wanted = |wanted: &PoolSettings| wanted.name == *pool && wanted.discover.contains(source);
+        if !configured.iter().any(is_wanted) {
+            return Ok(false);
+        }
         let mut after = found.clone();
         match after
             .iter_mut()
@@ -91,7 +99,6 @@ impl Fleet {
                 replicas,
             }),
         }
-        let after = Found::still_wanted(&after, configured);
         self.swap(leaving, configured, &after)?;
         *found = after;
         Ok(true)
@@ -106,9 +113,13 @@ mod tests {
     use std::time::Duration;
 
     fn source() -> Discover {
+        looked_at_every(1)
+    }
+
+    fn looked_at_every(seconds: u64) -> Discover {
         Discover::File(FileSettings {
             path: "replicas.yaml".into(),
-            every: Duration::from_secs(1),
+            every: Duration::from_secs(seconds),
         })
     }
 
@@ -174,6 +185,18 @@ mod tests {
         fleet.replace(std::slice::from_ref(&pool)).unwrap();
         assert_eq!(names(&fleet), ["10.0.0.2:8000"]);
         assert_eq!(fleet.sources().len(), 1);
+        pool.discover = vec![looked_at_every(5)];
+        fleet.replace(std::slice::from_ref(&pool)).unwrap();
+        assert_eq!(names(&fleet), ["10.0.0.2:8000"], "until it is looked at again");
+        assert!(
+            !fleet.found(&"a".into(), &source(), Vec::new()).unwrap(),
+            "a late word"
+        );
+        assert!(fleet.found(&"a".into(), &looked_at_every(5), Vec::new()).unwrap());
+        assert!(names(&fleet).is_empty());
+        fleet
+            .found(&"a".into(), &looked_at_every(5), found.clone())
+            .unwrap();
         let plain = settings("a", &["http://10.0.0.9:8000"]);
         fleet.replace(std::slice::from_ref(&plain)).unwrap();
         assert_eq!(names(&fleet), ["10.0.0.9:8000"]);
