@@ -213,7 +213,7 @@ async fn replicas_in_a_file_follow_the_file() {
 async fn a_changed_configuration_is_taken_over_by_itself() {
     let (first, second) = (replica().await, replica().await);
     let file = File::new(&format!("pools: [{{replicas: ['{}']}}]\n", first.url()));
-    let up = file.up().await;
+    let up = Up::watching(&["--config", &file.path().display().to_string()]).await;
     served_by(&up, &first).await;
     file.write("pools: [{replcas: []}]\n");
     up.logged("did you mean `replicas`?").await;

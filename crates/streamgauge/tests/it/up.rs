@@ -38,14 +38,25 @@ pub(crate) struct Up {
 // === impl Up ===
 
 impl Up {
-    /// Starts it with these arguments on free ports and waits for its start-up block.
+    /// Starts it with these arguments on free ports and waits for its start-up block. It reads its
+    /// configuration again when it is told to, and not by itself, so that a test can count how often.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
+        Self::begin(arguments, &[("STREAMGAUGE_PROXY__WATCH_CONFIG", "false")]).await
+    }
+
+    /// The same, as users have it: a configuration file that changes is read again.
+    pub(crate) async fn watching(arguments: &[&str]) -> Self {
+        Self::begin(arguments, &[]).await
+    }
+
+    async fn begin(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the ledger");
         let own = format!("sqlite://{}/a.db", folder.path().display());
         let given = arguments.windows(2).find(|pair| pair[0] == "--ledger");
         let ledger = given.map_or(own, |pair| pair[1].to_owned());
         let mut command = Command::new(env!("CARGO_BIN_EXE_streamgauge"));
         command.arg("up").args(arguments).env_clear();
+        command.envs(variables.iter().copied());
         if given.is_none() {
             command.args(["--ledger", &ledger]);
         }
