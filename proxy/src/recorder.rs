@@ -5,7 +5,7 @@
 //!     -> backlog (bounded in bytes) -> batch -> ledger
 //! ```
 //! The writer is never woken for a single record: waking a parked thread costs the data path 30 to 60 times
-//! the push itself, so the writer looks by itself four times a second, also while a batch is being written.
+//! the push itself, so the writer looks by itself every 0.4 s, also while a batch is being written.
 //! `finished == written + queued + dropped` holds at all times.
 
 mod backlog;
@@ -27,8 +27,8 @@ pub(crate) use backups::BackupThread;
 pub(crate) use health::{WriterHealth, WriterState};
 pub(crate) use writer::WriterThread;
 
-/// Records between the data path and the writer. Why this number: the writer empties it four times a second,
-/// so this is 260,000 records a second even if nobody woke it; 1.5 MiB of pointers and instants.
+/// Records between the data path and the writer. Why this number: the writer empties it every 0.4 s,
+/// so this is 160,000 records a second even if nobody woke it; 1.5 MiB of pointers and instants.
 pub(crate) const QUEUE_LEN_MAX: usize = 65_536;
 
 /// The writer is woken early when so many records wait. Why this number: one batch.

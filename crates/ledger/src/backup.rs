@@ -2,7 +2,7 @@
 //!
 //! `VACUUM INTO` through a read-only connection: the writer goes on meanwhile (its log grows until the copy
 //! is done), and the copy has no free pages. SQLite's backup interface would copy the file faster, but begins
-//! anew whenever another connection writes, which here is four times a second.
+//! anew whenever another connection writes, which here is every 0.4 s.
 
 mod folder;
 
@@ -19,8 +19,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::error::OpenError;
+use crate::sqlite::PROGRESS_STEPS;
 use crate::sqlite::location::{FileIdentity, Location};
-use crate::sqlite::opening::PROGRESS_STEPS;
 use crate::sqlite::schema;
 
 pub use folder::{BackupFolder, Thinned};

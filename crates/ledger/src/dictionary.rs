@@ -4,7 +4,7 @@
 use foldhash::HashMap;
 use record::{MetricRecord, Name, TAGS_MAX};
 
-use crate::codes::Kind;
+use crate::codes::{Code as _, Kind};
 use crate::columns::Ids;
 use crate::engine::Store;
 use crate::error::AppendError;
@@ -19,7 +19,7 @@ const OTHER: &str = "other";
 /// Numbers of strings that this writer has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
-    known: HashMap<Kind, HashMap<Name, i64>>,
+    known: [HashMap<Name, i64>; Kind::LIST.len()],
     len: usize,
     /// How many strings of each kind the ledger holds.
     counts: HashMap<Kind, u64>,
@@ -50,41 +50,44 @@ impl Dictionary {
         records: &'a [MetricRecord],
     ) -> Result<Vec<Entry<'a>>, AppendError> {
         if self.len > CACHE_LEN_MAX {
-            self.known.clear();
+            self.known = Default::default();
             self.len = 0;
         }
+        // Almost every string is known, and looked up once. Where one is not, all are asked for together.
         let mut missing = Vec::new();
-        for record in records {
-            each_name(record, |kind, name| {
-                if self.get(kind, name).is_none() {
-                    missing.push((kind, Name::clone(name)));
-                }
-            });
-        }
+        let mut entries: Vec<_> = records
+            .iter()
+            .map(|record| {
+                let ids = self.ids(record, |kind, name| missing.push((kind, name.into())));
+                Entry { record, ids }
+            })
+            .collect();
         if !missing.is_empty() {
             missing.sort_unstable();
             missing.dedup();
             self.learn(store, missing).await?;
+            for Entry { record, ids } in &mut entries {
+                *ids = self.ids(record, |_, _| {});
+            }
         }
-        Ok(records
-            .iter()
-            .map(|record| Entry {
-                record,
-                ids: self.ids(record),
-            })
-            .collect())
+        Ok(entries)
     }
 
     /// The numbers of all strings of a record, counted up here where they are new: for who cannot ask the
     /// ledger for its own. See [`Self::numbered`].
     pub(crate) fn number(&mut self, record: &MetricRecord) -> Ids {
-        each_name(record, |kind, name| {
-            if self.get(kind, name).is_none() {
+        let mut missing: Vec<(Kind, Name)> = Vec::new();
+        let ids = self.ids(record, |kind, name| missing.push((kind, name.into())));
+        if missing.is_empty() {
+            return ids;
+        }
+        for (kind, name) in &missing {
+            if self.get(*kind, name).is_none() {
                 let next = i64::try_from(self.len).unwrap_or(i64::MAX).saturating_add(1);
-                self.keep(kind, name, next);
+                self.keep(*kind, name, next);
             }
-        });
-        self.ids(record)
+        }
+        self.ids(record, |_, _| {})
     }
 
     /// Every string with the number that [`Self::number`] gave it.
@@ -93,7 +96,7 @@ impl Dictionary {
             let each = names.iter();
             each.map(|(name, id)| (*id, (*kind, Name::clone(name)))).collect()
         };
-        self.known.iter().flat_map(of_kind).collect()
+        Kind::LIST.iter().zip(&self.known).flat_map(of_kind).collect()
     }
 
     /// Looks up, or makes, the numbers of some strings, in their order.
@@ -110,7 +113,10 @@ impl Dictionary {
         if !missing.is_empty() {
             self.learn(store, missing).await?;
         }
-        let number = |(kind, name): &(Kind, Name)| self.id(*kind, Some(name)).unwrap_or(0);
+        let number = |(kind, name): &(Kind, Name)| {
+            let id = self.get(*kind, name).or_else(|| self.get(*kind, OTHER));
+            id.unwrap_or(0)
+        };
         Ok(names.iter().map(number).collect())
     }
 
@@ -121,11 +127,12 @@ impl Dictionary {
         record: &MetricRecord,
     ) -> Result<Ids, AppendError> {
         let mut known = true;
-        each_name(record, |kind, name| known &= self.get(kind, name).is_some());
-        if !known {
-            self.entries(store, std::slice::from_ref(record)).await?;
+        let ids = self.ids(record, |_, _| known = false);
+        if known {
+            return Ok(ids);
         }
-        Ok(self.ids(record))
+        self.entries(store, std::slice::from_ref(record)).await?;
+        Ok(self.ids(record, |_, _| {}))
     }
 
     async fn learn(&mut self, store: &mut Store, names: Vec<(Kind, Name)>) -> Result<(), AppendError> {
@@ -156,58 +163,47 @@ impl Dictionary {
     }
 
     fn keep(&mut self, kind: Kind, name: &Name, id: i64) {
-        let kept = self.known.entry(kind).or_default().insert(Name::clone(name), id);
-        self.len += usize::from(kept.is_none());
+        if let Some(names) = self.known.get_mut(place(kind)) {
+            let kept = names.insert(Name::clone(name), id);
+            self.len += usize::from(kept.is_none());
+        }
     }
 
     fn get(&self, kind: Kind, name: &str) -> Option<i64> {
-        self.known.get(&kind)?.get(name).copied()
+        self.known.get(place(kind))?.get(name).copied()
     }
 
-    fn id(&self, kind: Kind, name: Option<&Name>) -> Option<i64> {
-        let name = name?;
-        self.get(kind, name).or_else(|| self.get(kind, OTHER))
-    }
-
-    fn ids(&self, record: &MetricRecord) -> Ids {
+    /// The numbers of all strings of a record. For one that has none, `unknown` is called, and the number of
+    /// [`OTHER`] stands in.
+    fn ids(&self, record: &MetricRecord, mut unknown: impl FnMut(Kind, &str)) -> Ids {
+        let mut id = |kind: Kind, name: &str| {
+            self.get(kind, name).or_else(|| {
+                unknown(kind, name);
+                self.get(kind, OTHER)
+            })
+        };
         let identity = &record.identity;
         let mut tags = [None; TAGS_MAX];
-        for (id, tag) in tags.iter_mut().zip(&identity.tags) {
-            *id = self.id(Kind::Tag, Some(&tag_text(tag)));
+        for (number, tag) in tags.iter_mut().zip(&identity.tags) {
+            *number = id(Kind::Tag, &tag_text(tag));
         }
+        let mut of = |kind: Kind, name: &Option<Name>| name.as_ref().and_then(|name| id(kind, name));
         Ids {
-            pool: self.id(Kind::Pool, record.pool.as_ref()),
-            model_requested: self.id(Kind::Model, record.model_requested.as_ref()),
-            model: self.id(Kind::Model, record.model.as_ref()),
-            replica: self.id(Kind::Replica, record.replica.as_ref()),
-            error_type: self.id(Kind::ErrorType, record.error_type.as_ref()),
-            key: self.id(Kind::Key, identity.key.as_ref()),
-            user: self.id(Kind::User, identity.user.as_ref()),
-            sdk: self.id(Kind::Sdk, identity.sdk.as_ref()),
+            pool: of(Kind::Pool, &record.pool),
+            model_requested: of(Kind::Model, &record.model_requested),
+            model: of(Kind::Model, &record.model),
+            replica: of(Kind::Replica, &record.replica),
+            error_type: of(Kind::ErrorType, &record.error_type),
+            key: of(Kind::Key, &identity.key),
+            user: of(Kind::User, &identity.user),
+            sdk: of(Kind::Sdk, &identity.sdk),
             tags,
         }
     }
 }
 
-fn each_name(record: &MetricRecord, mut each: impl FnMut(Kind, &Name)) {
-    let identity = &record.identity;
-    for (kind, name) in [
-        (Kind::Pool, &record.pool),
-        (Kind::Model, &record.model_requested),
-        (Kind::Model, &record.model),
-        (Kind::Replica, &record.replica),
-        (Kind::ErrorType, &record.error_type),
-        (Kind::Key, &identity.key),
-        (Kind::User, &identity.user),
-        (Kind::Sdk, &identity.sdk),
-    ] {
-        if let Some(name) = name {
-            each(kind, name);
-        }
-    }
-    for tag in identity.tags.iter().take(TAGS_MAX) {
-        each(Kind::Tag, &tag_text(tag));
-    }
+fn place(kind: Kind) -> usize {
+    usize::try_from(kind.code()).unwrap_or(usize::MAX)
 }
 
 /// Most strings of a kind in a ledger. Why these numbers: far beyond what a fleet has, and together below

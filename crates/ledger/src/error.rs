@@ -3,10 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use sqlx::sqlite::SqliteError;
+use rusqlite::ErrorCode;
 
 use crate::postgres;
-use crate::sqlite::CORRUPT;
 
 /// Why a ledger cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -146,16 +145,30 @@ pub enum OpenError {
         /// The ledger.
         path: PathBuf,
         /// Why.
-        source: sqlx::Error,
+        source: rusqlite::Error,
+    },
+    /// The thread that writes to the file cannot be started, or ended.
+    #[error("cannot run the thread that writes to the ledger `{path}`")]
+    Thread {
+        /// The ledger.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
 }
 
 /// Why a batch was not stored. Nothing of it is in the ledger: keep it and try again.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// The database refused; the transaction is rolled back.
+    /// PostgreSQL refused; the transaction is rolled back.
     #[error("cannot write to the ledger")]
     Database(#[from] sqlx::Error),
+    /// SQLite refused; the transaction is rolled back.
+    #[error("cannot write to the ledger")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The thread that writes to the file is gone.
+    #[error("the thread that writes to the ledger ended")]
+    Ended,
     /// The file had to be opened again, and could not.
     #[error("cannot open the ledger again")]
     Reopen(#[from] OpenError),
@@ -230,16 +243,17 @@ impl AppendError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Database(source) => code_word(source),
+            Self::Database(source) => postgres::code_word(source).unwrap_or("other"),
+            Self::Sqlite(source) => code_word(source),
             Self::Reopen(_) => "open",
             Self::Cell => "corrupt",
-            Self::NotEmpty => "other",
+            Self::NotEmpty | Self::Ended => "other",
         }
     }
 
     /// Whether the ledger itself is broken, so that trying again cannot help.
     pub(crate) fn is_corrupt(&self) -> bool {
-        matches!(self, Self::Database(error) if is_corrupt(error))
+        matches!(self, Self::Sqlite(error) if is_corrupt(error))
     }
 }
 
@@ -253,33 +267,23 @@ impl QueryError {
     }
 }
 
-/// The primary result code of SQLite behind an error: the low byte of the extended one.
-pub(crate) fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
-    let code: i32 = sqlx::error::DatabaseError::code(error)?.parse().ok()?;
-    Some(code & 0xff)
-}
-
-/// Whether the file itself is broken: `SQLITE_CORRUPT` or `SQLITE_NOTADB`.
-pub(crate) fn is_corrupt(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Protocol(text) => text == CORRUPT,
-        _ => matches!(primary_code(error), Some(11 | 26)),
-    }
+/// Whether the file itself is broken.
+pub(crate) fn is_corrupt(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
 }
 
 /// Result codes: <https://www.sqlite.org/rescode.html>.
-fn code_word(error: &sqlx::Error) -> &'static str {
-    if let Some(word) = postgres::code_word(error) {
-        return word;
-    }
-    match primary_code(error) {
-        Some(5 | 6) => "busy",
-        Some(8) => "readonly",
-        Some(10) => "io",
-        Some(11 | 26) => "corrupt",
-        Some(13) => "full",
-        Some(14) => "open",
+fn code_word(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "busy",
+        Some(ErrorCode::ReadOnly) => "readonly",
+        Some(ErrorCode::SystemIoFailure) => "io",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "corrupt",
+        Some(ErrorCode::DiskFull) => "full",
+        Some(ErrorCode::CannotOpen) => "open",
         _ => "other",
     }
 }

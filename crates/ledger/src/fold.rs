@@ -31,6 +31,15 @@ const SHEETS_MAX: u32 = 32;
 /// Buckets whose sheets are counted. Beyond it the counts begin anew, which delays a merge.
 const COUNTED_MAX: usize = 10_000;
 
+/// The buckets of one tier that a batch touches.
+struct Lane {
+    cube: Cube,
+    seconds: i64,
+    folded_until_s: i64,
+    /// Mostly one: the requests of a batch began within a few seconds.
+    touched: Vec<(i64, Cells)>,
+}
+
 /// How many sheets were added to each bucket since it was last merged.
 #[derive(Debug, Default)]
 pub(crate) struct Folding {
@@ -39,32 +48,65 @@ pub(crate) struct Folding {
     live_s: Option<i64>,
 }
 
+// === impl Lane ===
+
+impl Lane {
+    /// One for each tier of a cube.
+    fn all(cube: Cube, states: &TierStates) -> Vec<Self> {
+        let lane = |seconds: &i64| Self {
+            cube,
+            seconds: *seconds,
+            folded_until_s: states.of(cube, *seconds).folded_until_s,
+            touched: Vec::new(),
+        };
+        cube.tiers().iter().map(lane).collect()
+    }
+
+    /// The cells of the bucket in which a moment lies.
+    fn at(&mut self, second: i64) -> &mut Cells {
+        let at_s = align_down(second, self.seconds);
+        let place = self.touched.iter().rposition(|(begin, _)| *begin == at_s);
+        let place = place.unwrap_or_else(|| {
+            self.touched.push((at_s, Cells::new(self.cube)));
+            self.touched.len() - 1
+        });
+        &mut self.touched[place].1
+    }
+
+    /// What was touched. A request without tags touches no cell by tag: there is then no sheet.
+    fn touched(self) -> impl Iterator<Item = (Bucket, Cells)> {
+        let Self { cube, seconds, .. } = self;
+        let added = self.touched.into_iter().filter(|(_, cells)| !cells.is_empty());
+        added.map(move |(at_s, cells)| (Bucket { cube, seconds, at_s }, cells))
+    }
+}
+
 // === impl Folding ===
 
 impl Folding {
     /// The sheets of a batch: the finest tier always, and every coarser one that is closed over the start of
     /// the record.
     pub(crate) fn sheets(entries: &[Entry<'_>], states: &TierStates) -> Vec<Sheet> {
-        let mut buckets: BTreeMap<Bucket, Cells> = BTreeMap::new();
+        let mut lanes: Vec<(Cube, Vec<Lane>)> = Cube::ADDED
+            .into_iter()
+            .map(|cube| (cube, Lane::all(cube, states)))
+            .collect();
         for Entry { record, ids } in entries {
             let sample = Sample::from(*record);
             // As the row's id says it, which clamps what no clock should say.
             let second = second_of(RowId::first_at(record.started_at).started_at());
-            for cube in Cube::ADDED {
-                for seconds in cube.tiers() {
-                    if second >= states.of(cube, *seconds).folded_until_s {
+            for (cube, lanes) in &mut lanes {
+                for lane in lanes {
+                    if second >= lane.folded_until_s {
                         break;
                     }
-                    let bucket = Bucket::of(cube, *seconds, second);
-                    cube.each_axes(record, ids, |axes| {
-                        buckets
-                            .entry(bucket)
-                            .or_insert_with(|| Cells::new(cube))
-                            .add(axes, &sample);
-                    });
+                    let cells = lane.at(second);
+                    cube.each_axes(record, ids, |axes| cells.add(axes, &sample));
                 }
             }
         }
+        let lanes = lanes.into_iter().flat_map(|(_, lanes)| lanes);
+        let mut buckets = lanes.flat_map(Lane::touched).collect();
         by_model(&mut buckets);
         buckets
             .iter()

@@ -1,11 +1,11 @@
 //! Lists that stand in one column: the numbers of a record's tags, and its attempts.
 
 use record::units::{duration_from_us, duration_us};
-use record::{Attempt, AttemptEnd, Name, Tag};
+use record::{Attempt, AttemptEnd, Tag};
 
 /// The string of the dictionary that stands for a tag.
-pub(crate) fn tag_text(tag: &Tag) -> Name {
-    format!("{}={}", tag.name, tag.value).into()
+pub(crate) fn tag_text(tag: &Tag) -> String {
+    [&*tag.name, "=", &*tag.value].concat()
 }
 
 /// The tag behind a string of the dictionary. A tag's name holds no `=`, which the configuration makes sure

@@ -4,11 +4,8 @@
 //! from any process. Nothing here merges cells or decides what is due (see `engine.rs`).
 
 mod filesystem;
-mod insert;
 pub(crate) mod location;
 mod names;
-pub(crate) mod opening;
-mod prune;
 mod rows;
 mod scan;
 pub(crate) mod schema;
@@ -20,9 +17,11 @@ use std::path::PathBuf;
 
 use crate::error::OpenError;
 
-pub(crate) use opening::CORRUPT;
 pub(crate) use session::{Connections, Session};
-pub(crate) use store::Store;
+pub(crate) use store::{Store, opening};
+
+/// Steps of SQLite's machine between two looks at a stop flag: well under a millisecond.
+pub(crate) const PROGRESS_STEPS: i32 = 10_000;
 
 /// The file of a ledger; `None` when its URL is that of another engine.
 pub(crate) fn path_of(url: &str) -> Result<Option<PathBuf>, OpenError> {

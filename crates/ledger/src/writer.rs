@@ -154,7 +154,8 @@ impl Writer {
         self.store.prune(&retention::plan(keep, &states, now)).await
     }
 
-    /// Bounds the file at a number of 4 KiB pages, beyond which a batch is refused as on a full disk.
+    /// Bounds the file at a number of its pages (of 16 KiB in a new file), beyond which a batch is refused as
+    /// on a full disk.
     ///
     /// # Errors
     /// The database refused.

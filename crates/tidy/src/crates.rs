@@ -3,12 +3,13 @@
 use crate::source::{Finding, Source};
 
 /// Libraries that only one folder may name, each with that folder.
-const OWNED: [(&str, &str); 5] = [
+const OWNED: [(&str, &str); 6] = [
     ("pingora", "proxy"),
     ("axum", "metrics-api"),
     ("utoipa", "metrics-api"),
     ("sqlx", "crates/ledger"),
     ("libsqlite3-sys", "crates/ledger"),
+    ("rusqlite", "crates/ledger"),
 ];
 
 /// Our own crates, each with those of ours that it may depend on.

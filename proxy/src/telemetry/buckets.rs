@@ -54,7 +54,7 @@ pub(super) const WRITE: [f64; 11] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
 ];
 
-/// Age of a record at its commit. The writer looks four times a second; half a second is the promise.
+/// Age of a record at its commit. The writer looks every 0.4 s; half a second is the promise.
 pub(super) const AGE: [f64; 12] = [
     0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0,
 ];

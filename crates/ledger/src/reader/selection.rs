@@ -32,10 +32,8 @@ impl Selection {
             let texts: Vec<_> = values
                 .iter()
                 .map(|value| {
-                    tag_text(&record::Tag {
-                        name: name.clone(),
-                        value: value.clone(),
-                    })
+                    let (name, value) = (name.clone(), value.clone());
+                    tag_text(&record::Tag { name, value }).into()
                 })
                 .collect();
             tags.push(session.find_names(Kind::Tag, &texts).await?);

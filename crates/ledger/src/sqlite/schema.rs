@@ -1,7 +1,7 @@
 //! The tables, and how a file gets them. `user_version` is the only record of which migrations have run.
 
+use rusqlite::Connection;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Executor as _};
 
 /// The schema that this version writes.
 pub(crate) const VERSION: i64 = 3;
@@ -27,37 +27,41 @@ pub(crate) struct Stamp {
     pub(crate) tables: bool,
 }
 
+/// The text behind a [`Stamp`].
+pub(crate) const STAMP: &str = "SELECT user_version, application_id, \
+     (SELECT count(*) FROM sqlite_schema WHERE type = 'table') \
+     FROM pragma_user_version, pragma_application_id";
+
+// === impl Stamp ===
+
+impl Stamp {
+    /// From the row of [`STAMP`].
+    pub(crate) const fn of((version, application, tables): (i64, i64, i64)) -> Self {
+        Self {
+            version,
+            application,
+            tables: tables > 0,
+        }
+    }
+}
+
 /// Reads the stamp of a file.
 pub(crate) async fn stamp(connection: &mut SqliteConnection) -> Result<Stamp, sqlx::Error> {
-    let (tables,): (i64,) = sqlx::query_as("SELECT count(*) FROM sqlite_schema WHERE type = 'table'")
-        .fetch_one(&mut *connection)
-        .await?;
-    let (application,): (i64,) = sqlx::query_as("PRAGMA application_id")
-        .fetch_one(&mut *connection)
-        .await?;
-    let (version,): (i64,) = sqlx::query_as("PRAGMA user_version")
-        .fetch_one(&mut *connection)
-        .await?;
-    Ok(Stamp {
-        version,
-        application,
-        tables: tables > 0,
-    })
+    Ok(Stamp::of(sqlx::query_as(STAMP).fetch_one(connection).await?))
 }
 
 /// Runs the migrations that a file has not had. Each is one transaction with its version: killed half-way, it
 /// repeats.
-pub(crate) async fn migrate(connection: &mut SqliteConnection, from: i64) -> Result<(), sqlx::Error> {
+pub(crate) fn migrate(connection: &Connection, from: i64) -> rusqlite::Result<()> {
     for (version, script) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > from) {
         tracing::info!(version, "migrating the ledger to schema {version}");
         let script = format!(
             "BEGIN IMMEDIATE;\n{script}\nPRAGMA application_id = {APPLICATION_ID};\n\
              PRAGMA user_version = {version};\nCOMMIT;"
         );
-        // No value from outside is in the text: our scripts and two numbers of ours.
-        if let Err(error) = connection.execute(sqlx::raw_sql(AssertSqlSafe(script))).await {
+        if let Err(error) = connection.execute_batch(&script) {
             // Without an open transaction this fails, which is just as well.
-            let _ = connection.execute(sqlx::raw_sql("ROLLBACK")).await;
+            let _ = connection.execute_batch("ROLLBACK");
             return Err(error);
         }
     }

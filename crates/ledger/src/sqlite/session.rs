@@ -11,8 +11,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, Sqlite, SqlitePool};
 
+use super::PROGRESS_STEPS;
 use super::location::{FileIdentity, Location};
-use super::opening::PROGRESS_STEPS;
 use super::{names, rows, scan, schema, sheets};
 use crate::cell::Sample;
 use crate::codes::Kind;

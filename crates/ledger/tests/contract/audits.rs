@@ -89,8 +89,8 @@ fn sums_that_do_not_add_up_and_damaged_pages_are_found() {
             found.findings
         );
         let mut file = fs::File::options().write(true).open(place.path()).unwrap();
-        file.seek(SeekFrom::Start(5 * 4096)).unwrap();
-        file.write_all(&[0x5a; 4096]).unwrap();
+        file.seek(SeekFrom::Start(5 * 16_384)).unwrap();
+        file.write_all(&[0x5a; 16_384]).unwrap();
         let found = audit(&place.url(), Depth::Quick, |_| {}).await.unwrap();
         assert!(!found.findings.is_empty() && found.tiers.is_empty(), "{found:?}");
     });

@@ -4,27 +4,35 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions as _, Connection as _};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
-use super::filesystem::{Reach, reach_of};
-use super::location::Location;
-use super::schema;
-use crate::error::{OpenError, is_corrupt, primary_code};
+use crate::error::{OpenError, is_corrupt};
+use crate::sqlite::PROGRESS_STEPS;
+use crate::sqlite::filesystem::{Reach, reach_of};
+use crate::sqlite::location::Location;
+use crate::sqlite::schema::{self, Stamp};
 
 /// Time for `quick_check` at the start (365 ms for 337 MB). A file that takes longer is believed: the proxy
 /// must serve.
 const CHECK_TIME_MAX: Duration = Duration::from_millis(1_500);
 
-/// Steps of SQLite's machine between two looks at a stop flag: well under a millisecond.
-pub(crate) const PROGRESS_STEPS: i32 = 10_000;
+/// How long a statement waits for another program's lock.
+const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Page cache of one connection, in KiB (negative: KiB instead of pages).
-const CACHE_SIZE: &str = "-65536";
+/// Settings of the write connection.
+///
+/// `auto_vacuum` and `page_size` hold for new files, and are said before the first table: afterwards only a
+/// full VACUUM could change them. Why pages of 16 KiB: a batch of rows fills fewer of them, which takes a
+/// fourth off the writer's work. With batches, `synchronous = FULL` costs next to nothing (one fsync a
+/// batch), and a commit survives a power cut.
+const PRAGMAS: &str = "PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; \
+     PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; \
+     PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864; \
+     PRAGMA trusted_schema = OFF;";
 
 /// The first SQLite without the WAL-reset bug, <https://sqlite.org/wal.html#walresetbug>.
 const SQLITE_MIN: [u32; 3] = [3, 51, 3];
@@ -71,11 +79,11 @@ pub(crate) fn lock(location: &Location) -> Result<File, OpenError> {
 }
 
 /// Opens the file for writing with the current schema. A corrupt file is moved aside and a new one begun.
-pub(crate) async fn connect(location: &Location) -> Result<SqliteConnection, OpenError> {
-    match attempt(location).await {
+pub(super) fn connect(location: &Location) -> Result<Connection, OpenError> {
+    match attempt(location) {
         Err(OpenError::Sqlite { source, .. }) if is_corrupt(&source) => {
             move_aside(location)?;
-            attempt(location).await
+            attempt(location)
         }
         outcome => outcome,
     }
@@ -130,12 +138,15 @@ pub(crate) fn rename_aside(location: &Location, why: &str) -> Result<PathBuf, Op
     Ok(aside)
 }
 
-async fn attempt(location: &Location) -> Result<SqliteConnection, OpenError> {
+fn attempt(location: &Location) -> Result<Connection, OpenError> {
     let path = || location.path().to_owned();
     let refusal = |source| OpenError::Sqlite { path: path(), source };
-    let mut connection = options(location).connect().await.map_err(refusal)?;
-    check_library(&mut connection).await.map_err(refusal)??;
-    let stamp = schema::stamp(&mut connection).await.map_err(refusal)?;
+    let connection = open(location).map_err(refusal)?;
+    check_library()?;
+    let stamp = connection.query_row(schema::STAMP, [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
+    let stamp = Stamp::of(stamp.map_err(refusal)?);
     if stamp.tables && stamp.application != schema::APPLICATION_ID {
         return Err(OpenError::Foreign { path: path() });
     }
@@ -146,91 +157,66 @@ async fn attempt(location: &Location) -> Result<SqliteConnection, OpenError> {
             known: schema::VERSION,
         });
     }
-    match quick_check(&mut connection).await {
-        Ok(()) => {}
-        Err(error) if is_corrupt(&error) => {
-            // Closed before the file is moved, so that no checkpoint writes into the new one.
-            let _ = connection.close().await;
-            return Err(refusal(error));
-        }
-        Err(error) => return Err(refusal(error)),
-    }
-    schema::migrate(&mut connection, stamp.version)
-        .await
-        .map_err(refusal)?;
+    // Where it fails, the connection is closed before the file is moved, so that no checkpoint writes into
+    // the new one.
+    quick_check(&connection).map_err(refusal)?;
+    schema::migrate(&connection, stamp.version).map_err(refusal)?;
     Ok(connection)
 }
 
-fn options(location: &Location) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(location.path())
-        .create_if_missing(true)
-        // Set before the first table: afterwards only a full VACUUM could turn it on.
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
-        .journal_mode(SqliteJournalMode::Wal)
-        // With batches this costs next to nothing (one fsync a batch), and a commit survives a power cut.
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(5))
-        .foreign_keys(false)
-        .pragma("page_size", "4096")
-        .pragma("cache_size", CACHE_SIZE)
-        .pragma("temp_store", "MEMORY")
-        .pragma("journal_size_limit", "67108864")
-        .pragma("trusted_schema", "OFF")
-        .thread_name(|_| "ledger-writer".to_owned())
-        .disable_statement_logging()
+fn open(location: &Location) -> rusqlite::Result<Connection> {
+    // Without SQLITE_OPEN_URI: a path is a path, whatever it begins with.
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(location.path(), flags)?;
+    connection.busy_timeout(BUSY_TIME_MAX)?;
+    connection.execute_batch(PRAGMAS)?;
+    Ok(connection)
 }
 
-async fn check_library(connection: &mut SqliteConnection) -> Result<Result<(), OpenError>, sqlx::Error> {
-    let (found,): (String,) = sqlx::query_as("SELECT sqlite_version()")
-        .fetch_one(connection)
-        .await?;
+fn check_library() -> Result<(), OpenError> {
+    let found = rusqlite::version();
     let mut version = [0_u32; 3];
     for (part, digits) in version.iter_mut().zip(found.split('.')) {
         *part = digits.parse().unwrap_or(0);
     }
-    Ok(if version < SQLITE_MIN {
-        Err(OpenError::OldSqlite { found })
-    } else {
-        Ok(())
-    })
+    if version < SQLITE_MIN {
+        return Err(OpenError::OldSqlite {
+            found: found.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Asks SQLite whether the file is sound. Inserts into a broken file succeed, so nothing else would tell.
-async fn quick_check(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+fn quick_check(connection: &Connection) -> rusqlite::Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&stop);
-    connection
-        .lock_handle()
-        .await?
-        .set_progress_handler(PROGRESS_STEPS, move || !seen.load(Ordering::Relaxed));
-    let outcome = {
-        let check = sqlx::query_as::<_, (String,)>("PRAGMA quick_check(1)").fetch_one(&mut *connection);
-        let mut check = std::pin::pin!(check);
-        match tokio::time::timeout(CHECK_TIME_MAX, &mut check).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
+    connection.progress_handler(PROGRESS_STEPS, Some(move || seen.load(Ordering::Relaxed)))?;
+    let (done, over) = channel::<()>();
+    let outcome = thread::scope(|scope| {
+        scope.spawn(move || {
+            if over.recv_timeout(CHECK_TIME_MAX) == Err(RecvTimeoutError::Timeout) {
                 stop.store(true, Ordering::Relaxed);
-                check.await
             }
-        }
-    };
-    connection.lock_handle().await?.remove_progress_handler();
+        });
+        let outcome = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+        drop(done);
+        outcome
+    });
+    connection.progress_handler(0, None::<fn() -> bool>)?;
     match outcome {
-        Ok((word,)) if word == "ok" => Ok(()),
-        Ok((finding,)) => {
+        Ok(word) if word == "ok" => Ok(()),
+        Ok(finding) => {
             tracing::error!(finding, "quick_check of the ledger found: {finding}");
-            // The same answer as for a page that cannot be read at all: SQLITE_CORRUPT.
-            Err(sqlx::Error::Protocol(CORRUPT.to_owned()))
+            // The same answer as for a page that cannot be read at all.
+            let corrupt = ffi::Error::new(ffi::SQLITE_CORRUPT);
+            Err(rusqlite::Error::SqliteFailure(corrupt, Some(finding)))
         }
-        // 9 is SQLITE_INTERRUPT: the check took longer than we wait.
-        Err(error) if primary_code(&error) == Some(9) => {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
             tracing::info!("quick_check of the ledger takes longer than {CHECK_TIME_MAX:?}: not waited for");
             Ok(())
         }
         Err(error) => Err(error),
     }
 }
-
-/// Stands in a protocol error for a finding of `quick_check`.
-pub(crate) const CORRUPT: &str = "quick_check found the file corrupt";
