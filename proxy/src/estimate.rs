@@ -5,8 +5,7 @@
 //! same model on the same replica: that corrects for speculative decoding, stream intervals and parsers that
 //! hold text back. It stands in a column of its own and never enters a figure that claims to be exact.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use record::{MetricRecord, Name, Tokens, UsageSource};
 
 /// Most pairs of model and replica that are learned. Why this number: 64 models on 64 replicas; beyond it
@@ -46,7 +45,9 @@ impl Estimates {
         let pair = (model.clone(), replica.clone());
         match record.usage.completion {
             Some(tokens) if record.usage.source.is_exact() => {
-                if self.0.len() < PAIRS_MAX || self.0.contains_key(&pair) {
+                if let Some(worth) = self.0.get_mut(&pair) {
+                    worth.learn(tokens, events);
+                } else if self.0.len() < PAIRS_MAX {
                     self.0.entry(pair).or_default().learn(tokens, events);
                 }
             }

@@ -15,8 +15,11 @@ mod maker;
 mod pipeline;
 mod reloads;
 mod routing;
+mod series;
 mod tokens;
 mod traffic;
+
+use std::sync::{Mutex, PoisonError};
 
 use prometheus::Registry;
 use prometheus::proto::MetricFamily;
@@ -36,6 +39,7 @@ use goals::GoalCounts;
 use latency::Latency;
 use maker::Maker;
 use routing::RoutingCounts;
+use series::Series;
 use tokens::TokenCounts;
 
 /// Everything that this process counts.
@@ -45,6 +49,8 @@ pub(crate) struct Telemetry {
     pub(crate) models: ModelLabels,
     latency: Latency,
     tokens: TokenCounts,
+    /// What [`Self::observe`] has found before. Nobody else takes the lock.
+    series: Mutex<Series>,
     goals: GoalCounts,
     routing: RoutingCounts,
     pub(crate) traffic: Traffic,
@@ -71,6 +77,7 @@ impl Telemetry {
             models: ModelLabels::default(),
             latency: Latency::new(make),
             tokens: TokenCounts::new(make),
+            series: Mutex::default(),
             goals: GoalCounts::new(make),
             routing: RoutingCounts::new(make),
             traffic: Traffic::new(make),
@@ -90,11 +97,16 @@ impl Telemetry {
             self.models.allow(model);
         }
         let model = self.models.label(record.model_name());
-        self.traffic.observe(record, &model);
-        self.latency.observe(record, &model);
-        self.tokens.observe(record, &model);
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let series = &mut *series;
+        self.latency.observe_replica(record, &mut series.upstream_ttft);
+        self.traffic.observe_answer(record, &mut series.answers);
+        self.routing.observe(record, &mut series.choices);
         self.goals.observe(verdict);
-        self.routing.observe(record);
+        let found = series.of_model(model.clone());
+        self.traffic.observe(record, &model, &mut found.traffic);
+        self.latency.observe(record, &model, &mut found.latency);
+        self.tokens.observe(record, &model, &mut found.tokens);
     }
 
     /// The live counter of token events for a model; resolved once a stream.

@@ -1,10 +1,12 @@
 //! Histograms of times, from finished records.
 
-use prometheus::HistogramVec;
-use record::MetricRecord;
+use foldhash::HashMap;
+use prometheus::{Histogram, HistogramVec};
+use record::{Endpoint, MetricRecord, Name};
 
 use super::buckets;
 use super::maker::Maker;
+use super::series::Found;
 use super::traffic::stream_label;
 
 /// How long requests and their parts took.
@@ -19,6 +21,19 @@ pub(super) struct Latency {
     queue: HistogramVec,
     engine_queue: HistogramVec,
     overhead: HistogramVec,
+}
+
+/// The histograms of one model, each found when it first has a value.
+#[derive(Debug, Default)]
+pub(super) struct ModelLatency {
+    ttft: Option<Histogram>,
+    ttfo: Option<Histogram>,
+    itl: Option<Histogram>,
+    tpot: Option<Histogram>,
+    e2e: Found<(Endpoint, &'static str), Histogram>,
+    queue: Option<Histogram>,
+    engine_queue: Option<Histogram>,
+    overhead: Option<Histogram>,
 }
 
 // === impl Latency ===
@@ -78,39 +93,43 @@ impl Latency {
         }
     }
 
-    pub(super) fn observe(&self, record: &MetricRecord, model: &str) {
+    pub(super) fn observe(&self, record: &MetricRecord, model: &str, found: &mut ModelLatency) {
         let times = &record.times;
-        let labels = [model, record.endpoint.as_str(), stream_label(record)];
-        self.e2e
-            .with_label_values(&labels)
-            .observe(times.e2e.as_secs_f64());
-        self.overhead
-            .with_label_values(&[model])
-            .observe(times.overhead.as_secs_f64());
-        for (histogram, span) in [
-            (&self.ttft, times.ttft),
-            (&self.ttfo, times.ttfo),
-            (&self.tpot, times.tpot),
-            (&self.queue, times.queue),
-            (&self.engine_queue, record.engine.queue),
+        let (endpoint, stream) = (record.endpoint, stream_label(record));
+        let labels = [model, endpoint.as_str(), stream];
+        let e2e = || self.e2e.with_label_values(&labels);
+        let e2e = found.e2e.get(&(endpoint, stream), e2e);
+        e2e.observe(times.e2e.as_secs_f64());
+        for (histogram, found, span) in [
+            (&self.overhead, &mut found.overhead, Some(times.overhead)),
+            (&self.ttft, &mut found.ttft, times.ttft),
+            (&self.ttfo, &mut found.ttfo, times.ttfo),
+            (&self.tpot, &mut found.tpot, times.tpot),
+            (&self.queue, &mut found.queue, times.queue),
+            (&self.engine_queue, &mut found.engine_queue, record.engine.queue),
         ] {
             if let Some(span) = span {
-                histogram.with_label_values(&[model]).observe(span.as_secs_f64());
+                let found = found.get_or_insert_with(|| histogram.with_label_values(&[model]));
+                found.observe(span.as_secs_f64());
             }
-        }
-        if let (Some(replica), Some(span)) = (&record.replica, times.upstream_ttft) {
-            self.upstream_ttft
-                .with_label_values(&[replica])
-                .observe(span.as_secs_f64());
         }
         if record.gaps.is_empty() {
             return;
         }
-        let itl = self.itl.with_label_values(&[model]);
+        let itl = || self.itl.with_label_values(&[model]);
+        let itl = found.itl.get_or_insert_with(itl);
         for (gap, count) in record.gaps.iter() {
             for _ in 0..count {
                 itl.observe(gap.as_secs_f64());
             }
+        }
+    }
+
+    pub(super) fn observe_replica(&self, record: &MetricRecord, found: &mut HashMap<Name, Histogram>) {
+        if let (Some(replica), Some(span)) = (&record.replica, record.times.upstream_ttft) {
+            let histogram = || self.upstream_ttft.with_label_values(&[replica]);
+            let histogram = found.entry(replica.clone()).or_insert_with(histogram);
+            histogram.observe(span.as_secs_f64());
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Why requests went where they went, and how right that was.
 
-use prometheus::IntCounterVec;
-use record::{MetricRecord, Policy, Routing};
+use prometheus::{IntCounter, IntCounterVec};
+use record::{MetricRecord, Name, Policy, Routing};
 
 use super::maker::Maker;
+use super::series::Found;
 
 /// Choices of replicas, and what was believed about their caches.
 #[derive(Debug)]
@@ -12,6 +13,9 @@ pub(super) struct RoutingCounts {
     blocks: IntCounterVec,
     cached: IntCounterVec,
 }
+
+/// The counters of choices by pool, policy and reason.
+pub(super) type Choices = Found<(Option<Name>, Policy, &'static str), IntCounter>;
 
 // === impl RoutingCounts ===
 
@@ -36,14 +40,15 @@ impl RoutingCounts {
         }
     }
 
-    pub(super) fn observe(&self, record: &MetricRecord) {
+    pub(super) fn observe(&self, record: &MetricRecord, found: &mut Choices) {
         let pool = record.pool.as_deref().unwrap_or("none");
         let routing = &record.routing;
         let Some(policy) = routing.policy else {
             return;
         };
-        let labels = [pool, policy.as_str(), reason(policy, routing)];
-        self.choices.with_label_values(&labels).inc();
+        let reason = reason(policy, routing);
+        let choices = || self.choices.with_label_values(&[pool, policy.as_str(), reason]);
+        found.get(&(record.pool.clone(), policy, reason), choices).inc();
         if let (Some(all), Some(held)) = (routing.prefix_blocks, routing.matched_blocks) {
             let left = all.saturating_sub(held);
             for (word, blocks) in [("true", held), ("false", left)] {

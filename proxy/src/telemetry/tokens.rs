@@ -1,11 +1,12 @@
 //! Token counters. Only exact counts enter those that claim to be exact.
 
-use prometheus::{HistogramVec, IntCounter, IntCounterVec};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 use record::units::count_f64;
-use record::{MetricRecord, Outcome, Tokens};
+use record::{MetricRecord, Outcome, Tokens, UsageSource};
 
 use super::buckets;
 use super::maker::Maker;
+use super::series::Found;
 
 /// How many tokens went in and out.
 #[derive(Debug)]
@@ -20,6 +21,18 @@ pub(super) struct TokenCounts {
     reasoning: IntCounterVec,
     source: IntCounterVec,
     events: IntCounterVec,
+}
+
+/// The series of one model, each found when it first has a value.
+#[derive(Debug, Default)]
+pub(super) struct ModelTokens {
+    prompt_per_request: Option<Histogram>,
+    generation_per_request: Option<Histogram>,
+    prompt: Option<IntCounter>,
+    generation: Option<IntCounter>,
+    cached: Option<IntCounter>,
+    reasoning: Option<IntCounter>,
+    source: Found<UsageSource, IntCounter>,
 }
 
 // === impl TokenCounts ===
@@ -66,32 +79,35 @@ impl TokenCounts {
         }
     }
 
-    pub(super) fn observe(&self, record: &MetricRecord, model: &str) {
-        self.source
-            .with_label_values(&[model, record.usage.source.as_str()])
-            .inc();
+    pub(super) fn observe(&self, record: &MetricRecord, model: &str, found: &mut ModelTokens) {
+        let usage = &record.usage;
+        let source = || self.source.with_label_values(&[model, usage.source.as_str()]);
+        found.source.get(&usage.source, source).inc();
         self.observe_waste(record);
-        if let Some(Tokens(tokens)) = record.usage.completion_estimated {
+        if let Some(Tokens(tokens)) = usage.completion_estimated {
             self.estimated.with_label_values(&[model]).inc_by(tokens);
         }
-        if !record.usage.source.is_exact() {
+        if !usage.source.is_exact() {
             return;
         }
-        for (counter, histogram, tokens) in [
-            (&self.prompt, Some(&self.prompt_per_request), record.usage.prompt),
-            (
-                &self.generation,
-                Some(&self.generation_per_request),
-                record.usage.completion,
-            ),
-            (&self.cached, None, record.usage.cached),
-            (&self.reasoning, None, record.usage.reasoning),
+        for (counter, found, tokens) in [
+            (&self.prompt, &mut found.prompt, usage.prompt),
+            (&self.generation, &mut found.generation, usage.completion),
+            (&self.cached, &mut found.cached, usage.cached),
+            (&self.reasoning, &mut found.reasoning, usage.reasoning),
         ] {
             let Some(Tokens(tokens)) = tokens else { continue };
-            counter.with_label_values(&[model]).inc_by(tokens);
-            if let Some(histogram) = histogram {
-                histogram.with_label_values(&[model]).observe(count_f64(tokens));
-            }
+            let found = found.get_or_insert_with(|| counter.with_label_values(&[model]));
+            found.inc_by(tokens);
+        }
+        let (prompt, generation) = (&self.prompt_per_request, &self.generation_per_request);
+        for (histogram, found, tokens) in [
+            (prompt, &mut found.prompt_per_request, usage.prompt),
+            (generation, &mut found.generation_per_request, usage.completion),
+        ] {
+            let Some(Tokens(tokens)) = tokens else { continue };
+            let found = found.get_or_insert_with(|| histogram.with_label_values(&[model]));
+            found.observe(count_f64(tokens));
         }
     }
 

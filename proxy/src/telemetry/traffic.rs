@@ -1,9 +1,10 @@
 //! Counters of requests, answers and attempts.
 
-use prometheus::IntCounterVec;
-use record::{FinishReason, Flags, MetricRecord, Outcome};
+use prometheus::{IntCounter, IntCounterVec};
+use record::{Endpoint, FinishReason, Flags, MetricRecord, Outcome};
 
 use super::maker::Maker;
+use super::series::Found;
 
 /// What came, and how it ended.
 #[derive(Debug)]
@@ -16,6 +17,16 @@ pub(crate) struct Traffic {
     pub(crate) upstream_errors: IntCounterVec,
     pub(crate) retries: IntCounterVec,
 }
+
+/// The counters of one model.
+#[derive(Debug, Default)]
+pub(super) struct ModelTraffic {
+    requests: Found<(Endpoint, &'static str, Outcome), IntCounter>,
+    success: Found<Option<FinishReason>, IntCounter>,
+}
+
+/// The counters of answers by endpoint and status.
+pub(super) type Answers = Found<(Endpoint, u16), IntCounter>;
 
 // === impl Traffic ===
 
@@ -65,18 +76,26 @@ impl Traffic {
         self.parse_errors.with_label_values(&["unknown_dialect"]).inc();
     }
 
-    pub(super) fn observe(&self, record: &MetricRecord, model: &str) {
-        let endpoint = record.endpoint.as_str();
-        let labels = [model, endpoint, stream_label(record), record.outcome.as_str()];
-        self.requests.with_label_values(&labels).inc();
-        if let Some(status) = record.status {
-            self.responses
-                .with_label_values(&[endpoint, &status.to_string()])
-                .inc();
-        }
-        if record.outcome == Outcome::Success {
+    pub(super) fn observe(&self, record: &MetricRecord, model: &str, found: &mut ModelTraffic) {
+        let (endpoint, stream, outcome) = (record.endpoint, stream_label(record), record.outcome);
+        let labels = [model, endpoint.as_str(), stream, outcome.as_str()];
+        let requests = || self.requests.with_label_values(&labels);
+        found.requests.get(&(endpoint, stream, outcome), requests).inc();
+        if outcome == Outcome::Success {
             let reason = record.finish_reason.map_or("none", FinishReason::as_str);
-            self.success.with_label_values(&[model, reason]).inc();
+            let success = || self.success.with_label_values(&[model, reason]);
+            found.success.get(&record.finish_reason, success).inc();
+        }
+    }
+
+    pub(super) fn observe_answer(&self, record: &MetricRecord, found: &mut Answers) {
+        if let Some(status) = record.status {
+            let endpoint = record.endpoint;
+            let responses = || {
+                self.responses
+                    .with_label_values(&[endpoint.as_str(), &status.to_string()])
+            };
+            found.get(&(endpoint, status), responses).inc();
         }
         for (flag, kind) in [
             (Flags::PARSE_ERROR, "json"),
