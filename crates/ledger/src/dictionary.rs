@@ -113,10 +113,7 @@ impl Dictionary {
         if !missing.is_empty() {
             self.learn(store, missing).await?;
         }
-        let number = |(kind, name): &(Kind, Name)| {
-            let id = self.get(*kind, name).or_else(|| self.get(*kind, OTHER));
-            id.unwrap_or(0)
-        };
+        let number = |(kind, name): &(Kind, Name)| self.id(*kind, name, |_, _| {}).unwrap_or(0);
         Ok(names.iter().map(number).collect())
     }
 
@@ -173,15 +170,17 @@ impl Dictionary {
         self.known.get(place(kind))?.get(name).copied()
     }
 
-    /// The numbers of all strings of a record. For one that has none, `unknown` is called, and the number of
-    /// [`OTHER`] stands in.
+    /// The number of a string. Where it has none, `unknown` is called, and the number of [`OTHER`] stands in.
+    fn id(&self, kind: Kind, name: &str, unknown: impl FnOnce(Kind, &str)) -> Option<i64> {
+        self.get(kind, name).or_else(|| {
+            unknown(kind, name);
+            self.get(kind, OTHER)
+        })
+    }
+
+    /// The numbers of all strings of a record, each as [`Self::id`] finds it.
     fn ids(&self, record: &MetricRecord, mut unknown: impl FnMut(Kind, &str)) -> Ids {
-        let mut id = |kind: Kind, name: &str| {
-            self.get(kind, name).or_else(|| {
-                unknown(kind, name);
-                self.get(kind, OTHER)
-            })
-        };
+        let mut id = |kind: Kind, name: &str| self.id(kind, name, &mut unknown);
         let identity = &record.identity;
         let mut tags = [None; TAGS_MAX];
         for (number, tag) in tags.iter_mut().zip(&identity.tags) {

@@ -87,26 +87,23 @@ impl Folding {
     /// The sheets of a batch: the finest tier always, and every coarser one that is closed over the start of
     /// the record.
     pub(crate) fn sheets(entries: &[Entry<'_>], states: &TierStates) -> Vec<Sheet> {
-        let mut lanes: Vec<(Cube, Vec<Lane>)> = Cube::ADDED
-            .into_iter()
-            .map(|cube| (cube, Lane::all(cube, states)))
-            .collect();
+        let mut lanes = Cube::ADDED.map(|cube| Lane::all(cube, states));
         for Entry { record, ids } in entries {
             let sample = Sample::from(*record);
             // As the row's id says it, which clamps what no clock should say.
             let second = second_of(RowId::first_at(record.started_at).started_at());
-            for (cube, lanes) in &mut lanes {
-                for lane in lanes {
+            for of_cube in &mut lanes {
+                for lane in of_cube {
                     if second >= lane.folded_until_s {
                         break;
                     }
+                    let cube = lane.cube;
                     let cells = lane.at(second);
                     cube.each_axes(record, ids, |axes| cells.add(axes, &sample));
                 }
             }
         }
-        let lanes = lanes.into_iter().flat_map(|(_, lanes)| lanes);
-        let mut buckets = lanes.flat_map(Lane::touched).collect();
+        let mut buckets = lanes.into_iter().flatten().flat_map(Lane::touched).collect();
         by_model(&mut buckets);
         buckets
             .iter()

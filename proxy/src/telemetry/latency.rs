@@ -98,7 +98,7 @@ impl Latency {
         let (endpoint, stream) = (record.endpoint, stream_label(record));
         let labels = [model, endpoint.as_str(), stream];
         let e2e = || self.e2e.with_label_values(&labels);
-        let e2e = found.e2e.get(&(endpoint, stream), e2e);
+        let e2e = found.e2e.get((endpoint, stream), e2e);
         e2e.observe(times.e2e.as_secs_f64());
         for (histogram, found, span) in [
             (&self.overhead, &mut found.overhead, Some(times.overhead)),

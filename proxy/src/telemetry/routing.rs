@@ -48,7 +48,7 @@ impl RoutingCounts {
         };
         let reason = reason(policy, routing);
         let choices = || self.choices.with_label_values(&[pool, policy.as_str(), reason]);
-        found.get(&(record.pool.clone(), policy, reason), choices).inc();
+        found.get((record.pool.clone(), policy, reason), choices).inc();
         if let (Some(all), Some(held)) = (routing.prefix_blocks, routing.matched_blocks) {
             let left = all.saturating_sub(held);
             for (word, blocks) in [("true", held), ("false", left)] {

@@ -44,13 +44,10 @@ impl Series {
 
 impl<K: PartialEq, M> Found<K, M> {
     /// The series with some labels, looked up the first time.
-    pub(super) fn get(&mut self, labels: &K, find: impl FnOnce() -> M) -> &M
-    where
-        K: Clone,
-    {
-        let place = self.0.iter().position(|(known, _)| known == labels);
+    pub(super) fn get(&mut self, labels: K, find: impl FnOnce() -> M) -> &M {
+        let place = self.0.iter().position(|(known, _)| *known == labels);
         let place = place.unwrap_or_else(|| {
-            self.0.push((labels.clone(), find()));
+            self.0.push((labels, find()));
             self.0.len() - 1
         });
         &self.0[place].1

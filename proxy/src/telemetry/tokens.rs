@@ -82,7 +82,7 @@ impl TokenCounts {
     pub(super) fn observe(&self, record: &MetricRecord, model: &str, found: &mut ModelTokens) {
         let usage = &record.usage;
         let source = || self.source.with_label_values(&[model, usage.source.as_str()]);
-        found.source.get(&usage.source, source).inc();
+        found.source.get(usage.source, source).inc();
         self.observe_waste(record);
         if let Some(Tokens(tokens)) = usage.completion_estimated {
             self.estimated.with_label_values(&[model]).inc_by(tokens);

@@ -80,11 +80,11 @@ impl Traffic {
         let (endpoint, stream, outcome) = (record.endpoint, stream_label(record), record.outcome);
         let labels = [model, endpoint.as_str(), stream, outcome.as_str()];
         let requests = || self.requests.with_label_values(&labels);
-        found.requests.get(&(endpoint, stream, outcome), requests).inc();
+        found.requests.get((endpoint, stream, outcome), requests).inc();
         if outcome == Outcome::Success {
             let reason = record.finish_reason.map_or("none", FinishReason::as_str);
             let success = || self.success.with_label_values(&[model, reason]);
-            found.success.get(&record.finish_reason, success).inc();
+            found.success.get(record.finish_reason, success).inc();
         }
     }
 
@@ -95,7 +95,7 @@ impl Traffic {
                 self.responses
                     .with_label_values(&[endpoint.as_str(), &status.to_string()])
             };
-            found.get(&(endpoint, status), responses).inc();
+            found.get((endpoint, status), responses).inc();
         }
         for (flag, kind) in [
             (Flags::PARSE_ERROR, "json"),

@@ -8,9 +8,11 @@ mod prune;
 mod sheets;
 mod thread;
 
+use std::io;
+
 use record::Name;
 
-use self::file::{Appended, FileWriter};
+use self::file::{Added, FileWriter, StoredPulse};
 use self::insert::Rows;
 use self::thread::FileThread;
 use super::location::{FileIdentity, Location};
@@ -38,21 +40,14 @@ impl Store {
     pub(crate) async fn open(url: &str) -> Result<Self, OpenError> {
         let location = Location::parse(url)?;
         let lock = opening::lock(&location)?;
-        let thread = FileThread::start(FileWriter::new(location.clone(), lock)).map_err(|source| {
-            OpenError::Thread {
-                path: location.path().to_owned(),
-                source,
-            }
-        })?;
-        match thread.run(|file, _| file.open()).await {
-            Ok(opened) => opened?,
-            // It panicked; what it said is in the log.
-            Err(_) => {
-                let source = std::io::Error::other("the thread of the ledger ended");
-                let path = location.path().to_owned();
-                return Err(OpenError::Thread { path, source });
-            }
-        }
+        let refusal = |source| OpenError::Thread {
+            path: location.path().to_owned(),
+            source,
+        };
+        let thread = FileThread::start(FileWriter::new(location.clone(), lock)).map_err(refusal)?;
+        let opened = thread.run(|file, _| file.open()).await;
+        // A thread that ended has panicked; what it said is in the log.
+        opened.map_err(|ended| refusal(io::Error::other(ended)))??;
         Ok(Self {
             location,
             thread,
@@ -78,28 +73,28 @@ impl Store {
     ) -> Result<Vec<Option<i64>>, AppendError> {
         let names = names.to_vec();
         self.thread
-            .run(move |file, _| file.read(|file| names::find(file, &names)))
+            .run(move |file, _| file.with(|connection| names::find(connection, &names)))
             .await?
     }
 
     pub(crate) async fn make_names(&mut self, names: &[(Kind, Name)]) -> Result<Vec<i64>, AppendError> {
         let names = names.to_vec();
         self.thread
-            .run(move |file, caller| file.write(caller, |file, _| names::make(file, &names)))
+            .run(move |file, caller| file.write(caller, |connection, _| names::make(connection, &names)))
             .await?
     }
 
     pub(crate) async fn name_counts(&mut self) -> Result<Vec<(Kind, u64)>, AppendError> {
-        self.thread.run(|file, _| file.read(names::counts)).await?
+        self.thread.run(|file, _| file.with(names::counts)).await?
     }
 
     pub(crate) async fn states(&mut self) -> Result<TierStates, AppendError> {
-        self.thread.run(|file, _| file.read(sheets::states)).await?
+        self.thread.run(|file, _| file.with(sheets::states)).await?
     }
 
     pub(crate) async fn sheets(&mut self, slice: Slice) -> Result<Vec<(i64, Vec<u8>)>, AppendError> {
         self.thread
-            .run(move |file, _| file.read(|file| sheets::all(file, slice)))
+            .run(move |file, _| file.with(|connection| sheets::all(connection, slice)))
             .await?
     }
 
@@ -110,18 +105,18 @@ impl Store {
         from_s: i64,
     ) -> Result<Option<i64>, AppendError> {
         self.thread
-            .run(move |file, _| file.read(|file| sheets::first(file, cube, seconds, from_s)))
+            .run(move |file, _| file.with(|connection| sheets::first(connection, cube, seconds, from_s)))
             .await?
     }
 
     pub(crate) async fn append(&mut self, batch: Batch<'_>) -> Result<(), AppendError> {
         let mut rows = std::mem::take(&mut self.rows);
         rows.set(batch.rows);
-        let pulse = batch.pulse.map(file::StoredPulse::of).transpose()?;
+        let pulse = batch.pulse.map(StoredPulse::of).transpose()?;
         let sheets = batch.sheets.to_vec();
         let appended = self
             .thread
-            .run(move |file, caller| file.append(caller, Appended { rows, sheets, pulse }))
+            .run(move |file, caller| file.append(caller, Added { rows, sheets, pulse }))
             .await?;
         self.rows = appended.rows;
         if appended.outcome.is_err() {
@@ -133,7 +128,9 @@ impl Store {
     pub(crate) async fn fold(&mut self, fold: &Fold) -> Result<(), AppendError> {
         let fold = fold.clone();
         self.thread
-            .run(move |file, caller| file.write(caller, |file, batch| sheets::fold(file, &fold, batch)))
+            .run(move |file, caller| {
+                file.write(caller, |connection, batch| sheets::fold(connection, &fold, batch))
+            })
             .await?
     }
 
@@ -141,8 +138,8 @@ impl Store {
         let prune = prune.clone();
         self.thread
             .run(move |file, caller| {
-                let mut pruned = file.write(caller, |file, _| prune::step(file, &prune))?;
-                pruned.more |= file.read(prune::shrink)?;
+                let mut pruned = file.write(caller, |connection, _| prune::step(connection, &prune))?;
+                pruned.more |= file.with(prune::shrink)?;
                 Ok(pruned)
             })
             .await?
@@ -164,7 +161,8 @@ impl Store {
         self.thread
             .run(move |file, _| {
                 // A pragma takes no bound values; a number cannot be anything else.
-                file.read(|file| file.execute_batch(&format!("PRAGMA max_page_count = {pages}")))
+                let text = format!("PRAGMA max_page_count = {pages}");
+                file.with(|connection| connection.execute_batch(&text))
             })
             .await?
     }

@@ -33,15 +33,15 @@ pub(super) struct Ready {
     pub(super) fresh: bool,
 }
 
-/// What a batch adds, and the rows back for the next one.
-pub(super) struct Appended {
+/// What a batch adds.
+pub(super) struct Added {
     pub(super) rows: Rows,
     pub(super) sheets: Vec<Sheet>,
     pub(super) pulse: Option<StoredPulse>,
 }
 
-/// The outcome of a batch.
-pub(super) struct Outcome {
+/// What became of a batch, and the room for the rows of the next one.
+pub(super) struct Appended {
     pub(super) rows: Rows,
     pub(super) outcome: Result<(), AppendError>,
 }
@@ -103,8 +103,8 @@ impl FileWriter {
         Ok(Ready { file, fresh })
     }
 
-    /// Work outside of any transaction.
-    pub(super) fn read<T>(
+    /// Work outside of any transaction of ours.
+    pub(super) fn with<T>(
         &mut self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, AppendError> {
@@ -122,8 +122,8 @@ impl FileWriter {
     }
 
     /// Everything of a batch, in one transaction.
-    pub(super) fn append(&mut self, caller: Caller<'_>, batch: Appended) -> Outcome {
-        let Appended { rows, sheets, pulse } = batch;
+    pub(super) fn append(&mut self, caller: Caller<'_>, batch: Added) -> Appended {
+        let Added { rows, sheets, pulse } = batch;
         let outcome = self.transact(caller, |session| {
             rows.insert(&session.connection, &mut session.sequence)?;
             sheets::add(&session.connection, &sheets, session.batch)?;
@@ -132,7 +132,7 @@ impl FileWriter {
                 None => Ok(()),
             }
         });
-        Outcome { rows, outcome }
+        Appended { rows, outcome }
     }
 
     /// Moves a corrupt file out of the way.
@@ -278,7 +278,8 @@ impl StoredPulse {
         Ok(Self {
             instance: pulse.instance.to_string(),
             at_ms: pulse.at.0,
-            text: serde_json::to_string(pulse).map_err(|error| sqlx::Error::Encode(error.into()))?,
+            text: serde_json::to_string(pulse)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?,
             families: pulse.families.clone(),
         })
     }

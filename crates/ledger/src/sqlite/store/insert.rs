@@ -1,6 +1,8 @@
 //! Records into the `request` table, one prepared statement for each: on the thread of the file that is
 //! cheaper than one statement for many rows, whose program SQLite has to run row by row all the same.
 
+use std::sync::LazyLock;
+
 use record::UnixMillis;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension as _, ffi};
@@ -9,9 +11,17 @@ use crate::columns::{self, RECORD_COLUMNS_LEN, Values, record_columns};
 use crate::dictionary::Entry;
 use crate::identifier::RowId;
 
+/// The text of the statement that inserts a row.
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let values = vec!["?"; RECORD_COLUMNS_LEN].join(",");
+    format!("INSERT INTO request ({}) VALUES ({values})", record_columns!())
+});
+
 /// The values of some rows, on their way to the thread of the file.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
+    /// When each request began, and how many slots there are up to its end.
+    rows: Vec<(UnixMillis, usize)>,
     slots: Vec<Slot>,
     /// Bytes and texts, one behind the other.
     bytes: Vec<u8>,
@@ -22,8 +32,6 @@ pub(super) struct Rows {
 /// One value. What is NULL has none.
 #[derive(Clone, Copy, Debug)]
 enum Slot {
-    /// The begin of a row.
-    Row(UnixMillis),
     Integer(u8, i64),
     Real(u8, f64),
     /// So many of the bytes.
@@ -42,38 +50,35 @@ pub(super) struct Sequence {
 impl Rows {
     /// Takes the values of a batch in the place of those before.
     pub(super) fn set(&mut self, entries: &[Entry<'_>]) {
+        self.rows.clear();
         self.slots.clear();
         self.bytes.clear();
         for Entry { record, ids } in entries {
             self.column = 0;
-            // The sequence is known to the thread of the file alone.
+            // The id itself comes from the sequence, which is known to the thread of the file alone.
             columns::bind(self, RowId::first_at(record.started_at), record, ids);
+            self.rows.push((record.started_at, self.slots.len()));
         }
     }
 
     /// Inserts them, in the open transaction.
     pub(super) fn insert(&self, connection: &Connection, sequence: &mut Sequence) -> rusqlite::Result<()> {
-        if self.slots.is_empty() {
+        if self.rows.is_empty() {
             return Ok(());
         }
-        let mut insert = connection.prepare_cached(&insert_text())?;
+        let mut insert = connection.prepare_cached(&INSERT)?;
         let mut bytes = self.bytes.as_slice();
-        let mut row = None;
-        for slot in &self.slots {
-            if let Slot::Row(started_at) = slot {
-                if let Some(id) = row.replace(sequence.id(*started_at)) {
-                    put(connection, &mut insert, id)?;
-                }
-                insert.clear_bindings();
-                continue;
+        let mut from = 0;
+        for (started_at, to) in &self.rows {
+            insert.clear_bindings();
+            for slot in &self.slots[from..*to] {
+                let (column, value) = slot.value(&mut bytes);
+                insert.raw_bind_parameter(usize::from(column), ToSqlOutput::Borrowed(value))?;
             }
-            let (column, value) = slot.value(&mut bytes);
-            insert.raw_bind_parameter(usize::from(column), ToSqlOutput::Borrowed(value))?;
+            put(connection, &mut insert, sequence.id(*started_at))?;
+            from = *to;
         }
-        match row {
-            Some(id) => put(connection, &mut insert, id),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn keep(&mut self, slot: impl FnOnce(u8) -> Slot) {
@@ -93,10 +98,8 @@ impl Rows {
 impl Values for Rows {
     fn integer(&mut self, value: Option<i64>) {
         self.column += 1;
-        match value {
-            Some(id) if self.column == 1 => self.slots.push(Slot::Row(RowId(id).started_at())),
-            Some(value) => self.keep(|column| Slot::Integer(column, value)),
-            None => {}
+        if let Some(value) = value {
+            self.keep(|column| Slot::Integer(column, value));
         }
     }
 
@@ -134,7 +137,6 @@ impl Slot {
             value
         };
         match self {
-            Self::Row(started_at) => (1, ValueRef::Integer(RowId::first_at(started_at).0)),
             Self::Integer(column, value) => (column, ValueRef::Integer(value)),
             Self::Real(column, value) => (column, ValueRef::Real(value)),
             Self::Bytes(column, len) => (column, ValueRef::Blob(take(len))),
@@ -161,11 +163,6 @@ impl Sequence {
         // One SQLite file has one writer, so its instance is always 0.
         RowId::new(started_at, 0, sequence)
     }
-}
-
-fn insert_text() -> String {
-    let values = vec!["?"; RECORD_COLUMNS_LEN].join(",");
-    format!("INSERT INTO request ({}) VALUES ({values})", record_columns!())
 }
 
 /// Inserts the row that is bound.

@@ -27,8 +27,8 @@ const BUSY_TIME_MAX: Duration = Duration::from_secs(5);
 ///
 /// `auto_vacuum` and `page_size` hold for new files, and are said before the first table: afterwards only a
 /// full VACUUM could change them. Why pages of 16 KiB: a batch of rows fills fewer of them, which takes a
-/// fourth off the writer's work. With batches, `synchronous = FULL` costs next to nothing (one fsync a
-/// batch), and a commit survives a power cut.
+/// fourth off SQLite's work for a row. With batches, `synchronous = FULL` costs next to nothing (one fsync a
+/// batch), and a commit survives a power cut. The page cache is 64 MiB: a negative number is KiB.
 const PRAGMAS: &str = "PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; \
      PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; \
      PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864; \

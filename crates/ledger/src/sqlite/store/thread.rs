@@ -45,6 +45,7 @@ impl FileThread {
                 for work in works {
                     work(&mut file);
                 }
+                // In this order: who waits for the end finds the lock free.
                 drop(file);
                 drop(ends);
             })?;
